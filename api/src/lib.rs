@@ -1,0 +1,1 @@
+//! The Kubernetes types and names users write.

@@ -1,0 +1,1 @@
+//! Durations as Go writes and reads them.

@@ -1,0 +1,11 @@
+//! Every decision of imgauto, as pure functions: no I/O, no clock, no async, no Kubernetes.
+
+pub mod change;
+pub mod duration;
+pub mod image;
+pub mod marker;
+pub mod pattern;
+pub mod policy;
+pub mod range;
+pub mod template;
+pub mod version;

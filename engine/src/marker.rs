@@ -1,0 +1,1 @@
+//! Policy markers in YAML files: find them, plan edits, splice only the marked scalars.

@@ -1,0 +1,1 @@
+//! Go regular expressions and `Expand` templates.

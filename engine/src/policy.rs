@@ -1,0 +1,1 @@
+//! Select one tag from many, and say why for each.

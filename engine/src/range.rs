@@ -1,0 +1,1 @@
+//! Semantic version ranges as Masterminds/semver v3 reads them.

@@ -1,0 +1,1 @@
+//! Commit message templates: Go text/template with the deterministic sprig functions.

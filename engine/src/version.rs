@@ -1,0 +1,1 @@
+//! Semantic versions read from tags, by the loose rules Flux uses.

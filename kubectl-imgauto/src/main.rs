@@ -1,0 +1,3 @@
+//! `kubectl imgauto`: image updates through Git, from the shell.
+
+fn main() {}

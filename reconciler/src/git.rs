@@ -1,0 +1,1 @@
+//! The only user of the Git protocol: mirrors, tree-level commits, push.

@@ -1,0 +1,4 @@
+//! Acts on what the engine decides: registries, Git, and (from the cluster) Kubernetes.
+
+pub mod git;
+pub mod registry;

@@ -1,0 +1,1 @@
+//! The only user of the registry protocol: tag listings, digests, credentials.

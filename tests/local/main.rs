@@ -1,0 +1,1 @@
+//! Tests that cross programs on real servers, without a cluster.
