@@ -1,0 +1,120 @@
+//! Where manifests are read from: the tree of a Git commit, or the files of a checkout.
+
+mod worktree;
+
+pub use worktree::WorkTree;
+
+/// One file below the place an automation updates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Path relative to the root of the source, with `/`.
+    pub path: String,
+    /// What stands at that path.
+    pub kind: EntryKind,
+}
+
+/// What stands at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A regular file; `id` names its content where the source knows it without reading.
+    File {
+        /// The Git blob id, in a tree.
+        id: Option<git2::Oid>,
+    },
+    /// A symbolic link and where it points to, as written. Never followed.
+    Link {
+        /// The link's text.
+        target: String,
+    },
+}
+
+/// A set of files that an update is planned on.
+pub trait Source: Sync {
+    /// Lists what lies below `path` (a directory, or one file), ordered by path.
+    ///
+    /// `path` is clamped to the root: `..` and a leading `/` do not leave it.
+    ///
+    /// # Errors
+    /// [`SourceError::Missing`] when nothing stands at `path`.
+    fn entries(&self, path: &str) -> Result<Vec<Entry>, SourceError>;
+
+    /// Opens a reader for one thread.
+    ///
+    /// # Errors
+    /// When the source cannot be opened.
+    fn reader(&self) -> Result<Box<dyn Reader + '_>, SourceError>;
+}
+
+/// Reads the content of entries, from one thread.
+pub trait Reader {
+    /// Returns the bytes of a file that [`Source::entries`] listed.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    fn read(&mut self, entry: &Entry) -> Result<Vec<u8>, SourceError>;
+}
+
+/// Why manifests cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The update path names nothing.
+    #[error("update path '{path}' does not exist")]
+    Missing {
+        /// The path as the automation has it.
+        path: String,
+    },
+    /// The operating system refused.
+    #[error("cannot {attempt} {path}")]
+    Io {
+        /// What was tried, such as `read`.
+        attempt: &'static str,
+        /// The file.
+        path: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Git refused.
+    #[error("cannot read {path} from Git")]
+    Git {
+        /// The file or tree.
+        path: String,
+        /// Why.
+        #[source]
+        source: git2::Error,
+    },
+}
+
+/// Resolves an update path against the root: `.`, empty parts and a leading `/` go, `..` never leaves the root.
+pub(crate) fn clamp(path: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            name => parts.push(name),
+        }
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clamp;
+
+    #[test]
+    fn an_update_path_never_leaves_the_root() {
+        for (path, inside) in [
+            ("", vec![]),
+            (".", vec![]),
+            ("./clusters/my-cluster", vec!["clusters", "my-cluster"]),
+            ("/etc", vec!["etc"]),
+            ("../../etc", vec!["etc"]),
+            ("a/../../b/", vec!["b"]),
+        ] {
+            assert_eq!(clamp(path), inside, "{path}");
+        }
+    }
+}
