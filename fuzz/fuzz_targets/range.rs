@@ -1,1 +1,20 @@
 #![no_main]
+
+use engine::range::Range;
+use engine::version::Version;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|texts: (&str, &str)| {
+    let range = match Range::parse(texts.0) {
+        Ok(range) => range,
+        Err(error) => {
+            assert!(texts.0.is_char_boundary(error.position()));
+            return;
+        }
+    };
+    let again = Range::parse(&range.to_string()).expect("a printed range is a range");
+    if let Some(version) = Version::parse_loose(texts.1) {
+        assert_eq!(range.matches(&version), again.matches(&version));
+        assert_eq!(range.matches(&version), range.refusal(&version).is_none());
+    }
+});

@@ -4,7 +4,9 @@ use proptest::prelude::*;
 
 use super::Version;
 
-fn parts(text: &str) -> Option<(u64, u64, u64, &str, &str)> {
+type Parts<'a> = (u64, u64, u64, &'a str, &'a str);
+
+fn parts(text: &str) -> Option<Parts<'_>> {
     Version::parse_loose(text).map(|v| {
         (
             v.major(),
@@ -23,7 +25,7 @@ fn order(left: &str, right: &str) -> Ordering {
 
 #[test]
 fn loose_versions_may_lack_numbers_and_carry_a_v() {
-    let cases: &[(&str, (u64, u64, u64, &str, &str))] = &[
+    let cases: &[(&str, Parts<'_>)] = &[
         ("1.2.3", (1, 2, 3, "", "")),
         ("v1.2.3-rc.1+build.5", (1, 2, 3, "rc.1", "build.5")),
         ("1", (1, 0, 0, "", "")),
