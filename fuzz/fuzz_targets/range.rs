@@ -12,7 +12,12 @@ fuzz_target!(|texts: (&str, &str)| {
             return;
         }
     };
-    let again = Range::parse(&range.to_string()).expect("a printed range is a range");
+    let printed = range.to_string();
+    // Rewriting hyphens makes a range longer, and there is a limit of 512 bytes.
+    if printed.len() > 512 {
+        return;
+    }
+    let again = Range::parse(&printed).expect("a printed range is a range");
     if let Some(version) = Version::parse_loose(texts.1) {
         assert_eq!(range.matches(&version), again.matches(&version));
         assert_eq!(range.matches(&version), range.refusal(&version).is_none());

@@ -4,7 +4,8 @@ use engine::version::Version;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|texts: (&str, &str)| {
-    let (Some(left), Some(right)) = (Version::parse_loose(texts.0), Version::parse_loose(texts.1)) else {
+    let (Some(left), Some(right)) = (Version::parse_loose(texts.0), Version::parse_loose(texts.1))
+    else {
         return;
     };
     assert_eq!(left.precedence(&right), right.precedence(&left).reverse());
