@@ -1,5 +1,7 @@
 //! Select one tag from many, and say why for each.
 
+use std::fmt;
+
 use crate::pattern::{Extract, Pattern, PatternError};
 use crate::range::{Range, RangeError};
 
@@ -75,6 +77,17 @@ pub enum Rule {
     Numerical(Order),
 }
 
+impl fmt::Display for Rule {
+    /// Writes the rule as people name it: `semver >=1.0.0`, `numerical desc`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SemVer(range) => write!(f, "semver {}", range.source()),
+            Self::Alphabetical(order) => write!(f, "alphabetical {order}"),
+            Self::Numerical(order) => write!(f, "numerical {order}"),
+        }
+    }
+}
+
 /// The order values are lined up in; the last one is selected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
@@ -95,6 +108,15 @@ impl Order {
                 field,
             }),
         }
+    }
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Asc => "asc",
+            Self::Desc => "desc",
+        })
     }
 }
 

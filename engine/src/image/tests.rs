@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::reference::tests::image_text;
-use super::{ImageError, PlainHttp, Repository, Scheme, check_reference};
+use super::{ImageError, PlainHttp, Reference, Repository, Scheme, check_reference};
 
 const HEX: &str = "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc";
 
@@ -217,6 +217,17 @@ fn a_latest_reference_may_carry_tag_and_digest() {
             error.to_string(),
             format!("could not parse reference: {reference}")
         );
+    }
+}
+
+/// Quadratic work on these would take minutes.
+#[test]
+fn long_texts_take_linear_time() {
+    for piece in ["a", "a/", "a:", "a@", "a.", "://", "-", "[", "é"] {
+        let text = piece.repeat(1 << 18);
+        assert!(Repository::parse(&text).is_err());
+        assert!(check_reference(&text).is_err());
+        assert!(Reference::parse(&text).is_err());
     }
 }
 

@@ -180,6 +180,13 @@ fn errors_name_the_field_and_begin_as_flux_does() {
 }
 
 #[test]
+fn a_rule_prints_as_people_name_it() {
+    assert_eq!(semver(" >=5.0.0").rule.to_string(), "semver  >=5.0.0");
+    assert_eq!(alphabetical("").rule.to_string(), "alphabetical asc");
+    assert_eq!(numerical("DESC").rule.to_string(), "numerical desc");
+}
+
+#[test]
 fn row_080_patterns_go_refuses_are_refused() {
     for pattern in ["^(?!dev)", r"(a)\1", "[=", "^test-(.*"] {
         let spec = PolicySpec {

@@ -158,6 +158,24 @@ fn spellings_of_one_number_are_equal() {
     assert_eq!(order("inf", "nan"), None);
 }
 
+/// Quadratic work on these would take minutes.
+#[test]
+fn long_literals_take_linear_time() {
+    let length = 1 << 18;
+    let digits = "9".repeat(length);
+    let hexadecimal = format!("0x0.{}p{}", "0f".repeat(length / 2), 8);
+    let tiny = format!("0.{}1", "0".repeat(length));
+    let underscores = format!("0.{}9", "9_".repeat(length / 2));
+    assert_eq!(fault(&digits), Some(NumberFault::Overflow));
+    assert_eq!(order(&tiny, "0"), Some(Ordering::Equal));
+    assert_eq!(order(&underscores, "1"), Some(Ordering::Less));
+    assert_eq!(
+        order(&format!("0.{digits}"), &format!("0.{digits}0")),
+        Some(Ordering::Equal)
+    );
+    assert_eq!(order(&hexadecimal, "0x0fp0"), Some(Ordering::Greater));
+}
+
 proptest! {
     #[test]
     fn any_text_is_read_or_refused(text in any::<String>()) {
