@@ -6,7 +6,8 @@
 //! that crate as a syntax tree. Both engines are linear in the text and prefer matches
 //! leftmost-first, so that they agree on every match and every group.
 //!
-//! Letter classes and case folding are those of Unicode 16, where Go 1.26 has Unicode 15.
+//! `\p{…}` knows the characters of Unicode 15, as Go 1.26 does. Two letters that got another case
+//! since (`ɤ`, `ƛ`) also match that one under `(?i)`.
 
 mod class;
 mod error;
@@ -18,16 +19,27 @@ mod parser;
 mod unicode;
 
 use std::sync::Arc;
+use std::thread;
 
 use regex_automata::Input;
-use regex_automata::meta::{BuildError, Config, Regex};
+use regex_automata::meta::{Config, Regex};
 use regex_automata::util::primitives::NonMaxUsize;
 
 pub use self::error::{PatternError, PatternErrorKind};
 pub use self::extract::{Extract, Group, Reference};
+use self::parser::Parsed;
 
 /// Bytes the compiled form of one pattern may take; about 700 `\pL`, or 300,000 literal characters.
 const COMPILED_LIMIT: usize = 10 << 20;
+
+/// Bytes that matching one pattern may take for its cache, per thread that uses it.
+const MATCHING_LIMIT: usize = 2 << 20;
+
+/// Levels of a pattern that are compiled on the caller's stack; the compiler recurses.
+const SHALLOW: usize = 50;
+
+/// Stack for deeper patterns. The deepest that are allowed take a quarter of it without optimisation.
+const DEEP_STACK: usize = 64 << 20;
 
 /// Offsets of the whole match and of the groups: start and end of each, in order.
 type Slots = [Option<NonMaxUsize>];
@@ -51,13 +63,7 @@ impl Pattern {
     /// pattern is [too large](PatternErrorKind::TooLarge) when its compiled form would exceed 10 MiB.
     pub fn new(source: &str) -> Result<Self, PatternError> {
         let parsed = parser::parse(source)?;
-        let config = Config::new()
-            .nfa_size_limit(Some(COMPILED_LIMIT))
-            .hybrid_cache_capacity(2 << 20);
-        let regex = Regex::builder()
-            .configure(config)
-            .build_from_hir(&parsed.hir)
-            .map_err(|_: BuildError| parser::too_large(source))?;
+        let regex = compile(&parsed).ok_or_else(|| parser::too_large(source))?;
         Ok(Self {
             source: source.into(),
             groups: parsed.groups.into(),
@@ -103,7 +109,7 @@ impl Pattern {
     #[must_use]
     pub fn replace_all(&self, text: &str, template: &Extract) -> String {
         self.replace(text, |slots, out| {
-            template.expand_slots(self, text, slots, out)
+            template.expand_slots(self, text, slots, out);
         })
     }
 
@@ -195,6 +201,26 @@ impl Pattern {
             Some(use_slots(slots))
         })
     }
+}
+
+/// Compiles what was read, or returns `None` if that would take too much memory.
+fn compile(parsed: &Parsed) -> Option<Regex> {
+    let config = Config::new()
+        .nfa_size_limit(Some(COMPILED_LIMIT))
+        .hybrid_cache_capacity(MATCHING_LIMIT);
+    let build = || {
+        Regex::builder()
+            .configure(config)
+            .build_from_hir(&parsed.hir)
+            .ok()
+    };
+    if parsed.height <= SHALLOW {
+        return build();
+    }
+    thread::scope(|scope| {
+        let builder = thread::Builder::new().stack_size(DEEP_STACK);
+        builder.spawn_scoped(scope, build).ok()?.join().ok()?
+    })
 }
 
 /// The pattern that matches exactly `text` (Go's `QuoteMeta`).

@@ -143,6 +143,10 @@ impl Operand {
         })
     }
 
+    pub(super) fn height(&self) -> usize {
+        self.height
+    }
+
     pub(super) fn into_hir(self) -> Hir {
         match self.node {
             Node::Tree(hir) => hir,

@@ -10,6 +10,9 @@ use super::operand::{
 };
 use super::unicode::UnicodeClasses;
 
+/// Bytes a pattern may have, which bounds the memory of its tree; longer ones rarely compile anyway.
+const MAX_LENGTH: usize = 256 << 10;
+
 /// Groups that may be open at once. Go limits only those that capture; deeper ones have no use.
 const MAX_OPEN_GROUPS: usize = 1000;
 
@@ -19,6 +22,11 @@ const HUGE_COUNT: u32 = 100_000_000;
 /// The largest count of a repetition.
 const MAX_COUNT: u32 = 1000;
 
+const TOO_LARGE: Advice = Advice {
+    reason: "the compiled pattern would take more than 10 MiB",
+    hint: "use smaller counts and fewer large classes, or split the pattern",
+};
+
 const POSSESSIVE: Advice = Advice {
     reason: "possessive repetition is not supported",
     hint: "leave the second + out: there is no backtracking to cut off",
@@ -27,6 +35,8 @@ const POSSESSIVE: Advice = Advice {
 /// A pattern that has been read.
 pub(super) struct Parsed {
     pub(super) hir: Hir,
+    /// Levels of the tree.
+    pub(super) height: usize,
     /// The names of the groups; number 0 is the whole match.
     pub(super) groups: Vec<Option<String>>,
 }
@@ -66,6 +76,9 @@ struct OpenGroup {
 
 /// Reads a pattern.
 pub(super) fn parse(pattern: &str) -> Result<Parsed, PatternError> {
+    if pattern.len() > MAX_LENGTH {
+        return Err(too_large(pattern));
+    }
     let flags = Flags {
         case: Case::Exact,
         multi_line: false,
@@ -94,15 +107,18 @@ pub(super) fn parse(pattern: &str) -> Result<Parsed, PatternError> {
         let kind = PatternErrorKind::MissingParenthesis;
         return Err(PatternError::within(kind, pattern, group.at..group.at + 1));
     }
+    let height = whole.height();
     Ok(Parsed {
         hir: whole.into_hir(),
+        height,
         groups: parser.groups,
     })
 }
 
-/// The error for a pattern that would take too much memory or time.
+/// The error for a pattern that would take too much memory or time, which Go allows in larger amounts.
 pub(super) fn too_large(pattern: &str) -> PatternError {
     PatternError::within(PatternErrorKind::TooLarge, pattern, 0..pattern.len())
+        .advised(Some(TOO_LARGE))
 }
 
 /// What was read last: nothing may be repeated directly behind a repetition.

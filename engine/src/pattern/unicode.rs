@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, HirKind};
 
-/// The version of Unicode whose tables Go 1.26 has.
-const GO_UNICODE: &str = r"\p{age=15.0}";
+/// The characters assigned by the version of Unicode that Go 1.26 has.
+const ASSIGNED: &str = r"[\p{age=15.0}&&\P{Cn}]";
 
 /// General categories.
 const CATEGORIES: [&str; 38] = [
@@ -243,9 +243,8 @@ fn look_up(name: &str) -> Option<ClassUnicode> {
     }
 }
 
-/// The characters that Go's version of Unicode assigns.
 fn assigned() -> ClassUnicode {
-    class_of(GO_UNICODE)
+    class_of(ASSIGNED)
 }
 
 fn property(name: &str) -> ClassUnicode {
