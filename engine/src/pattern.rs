@@ -29,8 +29,8 @@ pub use self::error::{PatternError, PatternErrorKind};
 pub use self::extract::{Extract, Group, Reference};
 use self::parser::Parsed;
 
-/// Bytes the compiled form of one pattern may take; about 700 `\pL`, or 300,000 literal characters.
-const COMPILED_LIMIT: usize = 10 << 20;
+/// Bytes the compiled form of one pattern may take; about 400 `\pL`, or 250,000 literal characters.
+const COMPILED_LIMIT: usize = 16 << 20;
 
 /// Bytes that matching one pattern may take for its cache, per thread that uses it.
 const MATCHING_LIMIT: usize = 2 << 20;
@@ -60,7 +60,7 @@ impl Pattern {
     /// # Errors
     ///
     /// What Go's `regexp.Compile` refuses is refused, with Go's message and the place. Beyond that, a
-    /// pattern is [too large](PatternErrorKind::TooLarge) when its compiled form would exceed 10 MiB.
+    /// pattern is [too large](PatternErrorKind::TooLarge) when its compiled form would exceed 16 MiB.
     pub fn new(source: &str) -> Result<Self, PatternError> {
         let parsed = parser::parse(source)?;
         let regex = compile(&parsed).ok_or_else(|| parser::too_large(source))?;

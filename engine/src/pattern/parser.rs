@@ -23,7 +23,7 @@ const HUGE_COUNT: u32 = 100_000_000;
 const MAX_COUNT: u32 = 1000;
 
 const TOO_LARGE: Advice = Advice {
-    reason: "the compiled pattern would take more than 10 MiB",
+    reason: "the compiled pattern would take more than 16 MiB",
     hint: "use smaller counts and fewer large classes, or split the pattern",
 };
 
