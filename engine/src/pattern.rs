@@ -18,6 +18,7 @@ mod operand;
 mod parser;
 mod unicode;
 
+use std::fmt;
 use std::sync::Arc;
 use std::thread;
 
@@ -47,7 +48,7 @@ type Slots = [Option<NonMaxUsize>];
 /// A regular expression in Go's syntax, compiled.
 ///
 /// Cloning is cheap; one value may be used by many threads.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Pattern {
     source: Arc<str>,
     groups: Arc<[Option<String>]>,
@@ -200,6 +201,13 @@ impl Pattern {
             self.regex.search_slots(&Input::new(text), slots)?;
             Some(use_slots(slots))
         })
+    }
+}
+
+/// The source only: the compiled form fills pages.
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Pattern").field(&self.source).finish()
     }
 }
 

@@ -4,13 +4,13 @@ use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange};
 
 use super::error::{PatternError, PatternErrorKind};
 use super::operand::{Case, Operand};
-use super::parser::Parser;
+use super::parser::{Parser, too_large};
 
 /// Ranges that all classes of a pattern may have together, which bounds the memory of the tree.
 const MAX_RANGES: usize = 512 << 10;
 
-/// Characters of classes that may be folded in one pattern, which bounds the time.
-const MAX_FOLDED: u64 = 16 << 20;
+/// Characters in ranges that may be folded in one pattern, which bounds the time.
+const MAX_FOLDED: u64 = 4 << 20;
 
 /// The characters that have another case all lie between these.
 const FOLDABLE: (u32, u32) = (0x41, 0x1_e943);
@@ -102,7 +102,7 @@ impl Parser<'_> {
 
     fn check_ranges(&self, pending: usize) -> Result<(), PatternError> {
         if self.class_cost.ranges + pending > MAX_RANGES {
-            return Err(super::parser::too_large(self.pattern));
+            return Err(too_large(self.pattern));
         }
         Ok(())
     }
@@ -119,6 +119,10 @@ impl Parser<'_> {
         let Some(body) = self.rest().strip_prefix("[:") else {
             return Ok(None);
         };
+        // Looking for the end again and again would take quadratic time when there is none.
+        if self.last_posix_end.is_none_or(|end| end < self.at + 2) {
+            return Ok(None);
+        }
         let Some(length) = body.find(":]") else {
             return Ok(None);
         };
@@ -188,12 +192,14 @@ impl Parser<'_> {
             }
             None => name,
         });
-        let Some(class) = name.and_then(|name| self.unicode.named(name)).cloned() else {
+        let Some(class) = name
+            .and_then(|name| self.unicode.named(name, self.flags.case))
+            .cloned()
+        else {
             let kind = PatternErrorKind::CharacterRange;
             return Err(PatternError::at(kind, self.pattern, start..start + length));
         };
         self.at += length;
-        let class = self.fold(class)?;
         Ok(signed(class, sign))
     }
 
@@ -228,37 +234,36 @@ impl Parser<'_> {
     }
 
     /// The class with every other case of its characters, where case does not count.
-    fn fold(&mut self, mut class: ClassUnicode) -> Result<ClassUnicode, PatternError> {
+    fn fold(&mut self, class: ClassUnicode) -> Result<ClassUnicode, PatternError> {
         if self.flags.case == Case::Exact {
             return Ok(class);
         }
-        let (low, high) = FOLDABLE;
-        let foldable: Vec<_> = class
-            .iter()
-            .filter_map(|r| range(u32::from(r.start()).max(low), u32::from(r.end()).min(high)))
-            .collect();
-        let size = |r: &ClassUnicodeRange| u64::from(u32::from(r.end()) - u32::from(r.start())) + 1;
-        self.class_cost.folded += foldable.iter().map(size).sum::<u64>();
+        let size = |r: &ClassUnicodeRange| u32::from(r.end()) - u32::from(r.start());
+        self.class_cost.folded += class.iter().map(|r| u64::from(size(r)) + 1).sum::<u64>();
         if self.class_cost.folded > MAX_FOLDED {
-            return Err(super::parser::too_large(self.pattern));
+            return Err(too_large(self.pattern));
         }
-        class.union(&folded(ClassUnicode::new(foldable)));
-        Ok(class)
+        Ok(folded(class))
     }
 }
 
 /// A character in all its cases.
 pub(super) fn fold_character(character: char) -> Class {
-    Class::Unicode(folded(ClassUnicode::new(range(
-        u32::from(character),
-        u32::from(character),
-    ))))
+    let range = ClassUnicodeRange::new(character, character);
+    Class::Unicode(folded(ClassUnicode::new([range])))
 }
 
-fn folded(mut class: ClassUnicode) -> ClassUnicode {
-    class
+/// The class with every other case of its characters.
+pub(super) fn folded(mut class: ClassUnicode) -> ClassUnicode {
+    let (low, high) = FOLDABLE;
+    let foldable = class
+        .iter()
+        .filter_map(|r| range(u32::from(r.start()).max(low), u32::from(r.end()).min(high)));
+    let mut cases = ClassUnicode::new(foldable);
+    cases
         .try_case_fold_simple()
         .expect("the engine is built with the tables for case folding");
+    class.union(&cases);
     class
 }
 

@@ -11,7 +11,7 @@ const MAX_HEIGHT: usize = 1000;
 const MAX_COPIES: u32 = 1000;
 
 /// Whether a literal matches in either case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Case {
     Exact,
     Folded,

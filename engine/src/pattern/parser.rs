@@ -58,6 +58,8 @@ pub(super) struct Parser<'p> {
     pub(super) flags: Flags,
     pub(super) unicode: UnicodeClasses,
     pub(super) class_cost: ClassCost,
+    /// Where the last `:]` of the pattern is.
+    pub(super) last_posix_end: Option<usize>,
     groups: Vec<Option<String>>,
     open: Vec<OpenGroup>,
     sequence: Vec<Operand>,
@@ -91,6 +93,7 @@ pub(super) fn parse(pattern: &str) -> Result<Parsed, PatternError> {
         flags,
         unicode: UnicodeClasses::default(),
         class_cost: ClassCost::default(),
+        last_posix_end: pattern.rfind(":]"),
         groups: vec![None],
         open: Vec::new(),
         sequence: Vec::new(),

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, HirKind};
+use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind};
+
+use super::class::folded;
+use super::operand::Case;
 
 /// The characters assigned by the version of Unicode that Go 1.26 has.
 const ASSIGNED: &str = r"[\p{age=15.0}&&\P{Cn}]";
@@ -185,16 +188,18 @@ const SCRIPTS: [&str; 117] = [
 /// Looks classes up and keeps what it found, since a pattern tends to repeat itself.
 #[derive(Default)]
 pub(super) struct UnicodeClasses {
-    found: HashMap<String, Option<ClassUnicode>>,
+    found: HashMap<(String, Case), Option<ClassUnicode>>,
 }
 
 impl UnicodeClasses {
     /// The class of that name, in any case and with any `_`, `-` and blanks in it.
-    pub(super) fn named(&mut self, name: &str) -> Option<&ClassUnicode> {
-        let name = canonical(name);
+    pub(super) fn named(&mut self, name: &str, case: Case) -> Option<&ClassUnicode> {
         self.found
-            .entry(name)
-            .or_insert_with_key(|name| look_up(name))
+            .entry((canonical(name), case))
+            .or_insert_with_key(|(name, case)| match case {
+                Case::Exact => look_up(name),
+                Case::Folded => look_up(name).map(folded),
+            })
             .as_ref()
     }
 }
@@ -253,7 +258,7 @@ fn property(name: &str) -> ClassUnicode {
 
 /// The class a pattern of one class stands for; empty if it is none.
 fn class_of(pattern: &str) -> ClassUnicode {
-    match regex_syntax::parse(pattern).map(regex_syntax::hir::Hir::into_kind) {
+    match regex_syntax::parse(pattern).map(Hir::into_kind) {
         Ok(HirKind::Class(Class::Unicode(class))) => class,
         Ok(HirKind::Literal(literal)) => std::str::from_utf8(&literal.0)
             .map(|text| ClassUnicode::new(text.chars().map(|c| ClassUnicodeRange::new(c, c))))

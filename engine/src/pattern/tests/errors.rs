@@ -189,6 +189,13 @@ fn a_pattern_that_would_take_too_much_memory_is_refused() {
 }
 
 #[test]
+fn classes_that_never_end_are_read_once() {
+    let error = Pattern::new(&format!("[{}", "[:".repeat(130_000))).unwrap_err();
+    assert_eq!(error.kind(), PatternErrorKind::MissingBracket);
+    assert_eq!(error.position(), 0);
+}
+
+#[test]
 fn endless_open_groups_are_refused_at_once() {
     let error = Pattern::new(&"(?:".repeat(80_000)).unwrap_err();
     assert_eq!(error.kind(), PatternErrorKind::NestingDepth);

@@ -125,4 +125,5 @@ fn a_pattern_keeps_its_source_and_can_be_shared() {
         .unwrap();
     assert_eq!(found.as_deref(), Some("12"));
     assert_eq!(pattern.source(), r"\d+");
+    assert_eq!(format!("{pattern:?}"), r#"Pattern("\\d+")"#);
 }
