@@ -86,7 +86,9 @@ impl Pattern {
     /// Whether the pattern matches anywhere in `text`.
     #[must_use]
     pub fn is_match(&self, text: &str) -> bool {
-        self.regex.is_match(text)
+        // The engine's own `is_match` stops at the first end it sees. That may be an empty match of
+        // `\B` within a character, and then it misses the real one that began before.
+        self.regex.search_half(&Input::new(text)).is_some()
     }
 
     /// The first match, leftmost-first.

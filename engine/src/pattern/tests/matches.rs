@@ -109,6 +109,24 @@ fn groups_hold_what_they_matched_last() {
 }
 
 #[test]
+fn a_boundary_is_never_seen_within_a_character() {
+    for (source, text, found) in [
+        (r"\B|.ſ", "sſ7", Some("sſ")),
+        (r"(?:(?:\B|[^a-c](?:^)?){2})+", "Séb\nc", Some("Sé")),
+        (r"\B", "éa", Some("")),
+        (r"\B", "aéa", None),
+    ] {
+        let pattern = pattern(source);
+        assert_eq!(pattern.find(text), found, "{source:?} in {text:?}");
+        assert_eq!(
+            pattern.is_match(text),
+            found.is_some(),
+            "{source:?} in {text:?}"
+        );
+    }
+}
+
+#[test]
 fn quoting_escapes_every_metacharacter() {
     assert_eq!(
         quote_meta(r"a.b*[c]{2}\d^$|(x)?+-é"),
