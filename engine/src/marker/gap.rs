@@ -183,7 +183,7 @@ impl<'a> Gap<'_, 'a> {
         {
             return Err(FaultKind::OnKey);
         }
-        Ok(Target::After)
+        self.after_unless_shadowed()
     }
 
     /// The indicators between a comment and the token after the gap: without anchors, tags and the
@@ -213,77 +213,64 @@ impl<'a> Gap<'_, 'a> {
         let comment = &comments[index];
         let tail = self.tail(comment).unwrap_or_default();
         let in_flow = scalar.place.context == Context::Flow;
-        let item = match tail.as_slice() {
-            [] => in_flow,
-            ["-"] if scalar.place.sequence_column.is_some() => true,
-            [","] if in_flow => true,
-            _ => return Err(FaultKind::OwnLine),
+        let fits = match tail.as_slice() {
+            [] => true,
+            ["-"] => scalar.place.sequence_column.is_some(),
+            [","] => in_flow,
+            _ => false,
         };
-        if item && self.belongs_before(comment, after, scalar) {
+        if !fits || self.belongs_before(comment, after, &scalar.place) {
             return Err(FaultKind::OwnLine);
         }
         if !self.stands_alone(index, comments) {
             return Err(FaultKind::CommentBlock);
         }
-        if has_comment_behind(self.source, after.span.end) && !self.after_is_block() {
+        self.after_unless_shadowed()
+    }
+
+    /// The token after the gap, unless a comment behind it takes precedence.
+    fn after_unless_shadowed(&self) -> Result<Target, FaultKind> {
+        let end = self.after.map_or(self.source.len(), |token| token.span.end);
+        if !self.after_is_block() && has_comment_behind(self.source, end) {
             return Err(FaultKind::Shadowed);
         }
         Ok(Target::After)
     }
 
     /// Whether go-yaml takes the comment for the foot of what is before it, or the document's head.
-    fn belongs_before(
-        &self,
-        comment: &Range<usize>,
-        after: &Token<'_>,
-        scalar: &Scalar<'_>,
-    ) -> bool {
+    fn belongs_before(&self, comment: &Range<usize>, after: &Token<'_>, place: &Place) -> bool {
+        let blank_after = has_blank_line(&self.source[comment.end..after.span.start]);
         let column = comment.start - line_start(self.source, comment.start);
-        if self.closes
-            && scalar
-                .place
-                .sequence_column
-                .is_none_or(|dash| column > dash)
-        {
+        let lead = &self.source[self.before.span.end.min(comment.start)..comment.start];
+        if lead_ends_with_dash(lead) {
+            return blank_after;
+        }
+        if self.closes && place.sequence_column != Some(column) {
             return true;
         }
-        let blank_after = has_blank_line(&self.source[comment.end..after.span.start]);
         match self.before.kind {
-            TokenKind::Start | TokenKind::Separator => blank_after,
-            TokenKind::Key | TokenKind::Open => false,
+            TokenKind::Key => false,
+            TokenKind::Empty => true,
+            // Flux cuts the file at separators, except at one in the first line.
+            TokenKind::Separator if self.before.span.start == 0 => false,
+            TokenKind::Start | TokenKind::Separator | TokenKind::Open => blank_after,
             _ => blank_after && !blank_line_above(self.source, comment.start),
         }
     }
 
     /// Whether the comment is the only one above the value, beside one behind the token before the
-    /// gap and comments that belong to that token. It is the last one in the gap.
+    /// gap.
     fn stands_alone(&self, index: usize, comments: &[Range<usize>]) -> bool {
-        let mut others = &comments[..index];
-        if let [first, rest @ ..] = others
-            && !has_line_break(&self.source[self.before.span.end..first.start])
-            && !is_own_line(self.source, first.start)
-        {
-            others = rest;
+        match &comments[..index] {
+            [] => true,
+            [other] => {
+                let lead = &self.source[self.before.span.end..other.start];
+                !has_line_break(lead)
+                    && !lead_ends_with_dash(lead)
+                    && !is_own_line(self.source, other.start)
+            }
+            _ => false,
         }
-        let [first, rest @ ..] = others else {
-            return true;
-        };
-        let content = matches!(
-            self.before.kind,
-            TokenKind::Value(_) | TokenKind::Alias | TokenKind::Close | TokenKind::Empty
-        );
-        let contiguous = rest
-            .iter()
-            .all(|other| !blank_line_above(self.source, other.start));
-        let own_lines = others
-            .iter()
-            .all(|other| is_own_line(self.source, other.start));
-        content
-            && !self.closes
-            && own_lines
-            && contiguous
-            && !blank_line_above(self.source, first.start)
-            && blank_line_above(self.source, comments[index].start)
     }
 }
 

@@ -578,7 +578,7 @@ fn rows_061_to_072_files_and_documents() {
             "071 one broken document",
             "image: x:1 M\n---\na: [\n---\nb: x M\n",
             "",
-            &["4: not YAML"],
+            &["3: not YAML"],
         ),
         (
             "072 blank lines",
@@ -650,7 +650,7 @@ fn rows_073_to_087_untouched_surroundings() {
             "081 template lines",
             "{{- if .Values.x }}\nimage: x:1 M\n{{- end }}\n",
             "",
-            &["2: not YAML"],
+            &["1: not YAML"],
         ),
         ("082 root list", "- image: x:1 M\n", "- image: NEW M\n", &[]),
         (
