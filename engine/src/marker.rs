@@ -145,7 +145,9 @@ pub struct BlockScalar {
     pub header: Range<usize>,
     /// `|` or `>`.
     pub indicator: char,
-    /// From the line after the header to the last character that is not blank; empty if none is.
+    /// Where the header's line ends, before its line break.
+    pub header_end: usize,
+    /// From the line after the header to the end of the last line with text; empty if there is none.
     pub body: Range<usize>,
     /// The spaces before the first line of text.
     pub indent: usize,

@@ -4,7 +4,7 @@ use granit_parser::{Event, ScanError};
 use thiserror::Error;
 
 use super::plan::Edit;
-use super::scan::parser;
+use super::scan::{parser, scalar_span};
 
 /// Why edits were not applied.
 #[derive(Debug, Error)]
@@ -75,8 +75,9 @@ fn verify(old: &str, new: &str, edits: &[Edit]) -> Result<(), EditError> {
         };
         let (next, _) = next.map_err(EditError::NotYaml)?;
         let edit = match &before {
-            Event::Scalar(..) => {
-                edits.next_if(|edit| Some(&edit.scalar) == span.byte_range().as_ref())
+            Event::Scalar(value, ..) => {
+                let scalar = scalar_span(old, value, &span);
+                edits.next_if(|edit| edit.scalar == scalar)
             }
             _ => None,
         };

@@ -382,12 +382,13 @@ pub(super) fn block_scalar(source: &str, from: usize, token: &Token<'_>) -> Opti
     Some(BlockScalar {
         header,
         indicator,
+        header_end: line_stop,
         body,
         indent,
     })
 }
 
-/// From the start of the line after `line_stop` to the last character before `end` that is not blank.
+/// From the start of the line after `line_stop` to the end of the last line before `end` with text.
 fn body(source: &str, line_stop: usize, end: usize) -> Range<usize> {
     let rest = &source[line_stop..];
     let line_break = if rest.starts_with("\r\n") {
@@ -397,5 +398,14 @@ fn body(source: &str, line_stop: usize, end: usize) -> Range<usize> {
     };
     let start = line_stop + line_break;
     let text = source.get(start..end).unwrap_or_default();
-    start..start + text.trim_end_matches([' ', '\t', '\n', '\r']).len()
+    let stop = start + text.trim_end_matches([' ', '\t', '\n', '\r']).len();
+    let blanks = source[stop..end.max(stop)].len()
+        - source[stop..end.max(stop)]
+            .trim_start_matches([' ', '\t'])
+            .len();
+    if stop == start {
+        start..start
+    } else {
+        start..stop + blanks
+    }
 }

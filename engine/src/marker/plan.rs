@@ -7,7 +7,7 @@ use std::ops::Range;
 use thiserror::Error;
 
 use super::identity::set_field;
-use super::{Context, Field, FileScan, Site, Style, file_name, quote};
+use super::{BlockScalar, Context, Field, FileScan, Site, Style, file_name, quote};
 use crate::change::{Change, LatestRef, ObjectId};
 
 /// What one automation wants written.
@@ -296,18 +296,33 @@ fn edit(site: &Site, value: &str) -> Edit {
         Style::Plain => vec![splice(&site.span, quote::plain(value, site.context))],
         Style::Single => vec![splice(&site.span, quote::single(value))],
         Style::Double => vec![splice(&site.span, quote::double(value))],
-        Style::Block(block) if !block.body.is_empty() && quote::fits_block(value) => vec![
-            splice(&block.header, format!("{}-", block.indicator)),
-            splice(&block.body, format!("{}{value}", " ".repeat(block.indent))),
-        ],
-        Style::Block(block) => vec![
-            splice(&block.header, quote::plain(value, Context::Block)),
-            splice(&block.body, String::new()),
-        ],
+        Style::Block(block) => block_splices(block, value),
     };
     Edit {
         scalar: site.span.clone(),
         value: value.to_owned(),
         splices,
     }
+}
+
+/// Keeps the block if the value can be its only line; else the value goes where the header is.
+fn block_splices(block: &BlockScalar, value: &str) -> Vec<Splice> {
+    let splice = |span: &Range<usize>, text: String| Splice {
+        span: span.clone(),
+        text,
+    };
+    if block.body.is_empty() {
+        return vec![splice(&block.header, quote::plain(value, Context::Block))];
+    }
+    if quote::fits_block(value) {
+        let line = format!("{}{value}", " ".repeat(block.indent));
+        return vec![
+            splice(&block.header, format!("{}-", block.indicator)),
+            splice(&block.body, line),
+        ];
+    }
+    vec![
+        splice(&block.header, quote::plain(value, Context::Block)),
+        splice(&(block.header_end..block.body.end), String::new()),
+    ]
 }

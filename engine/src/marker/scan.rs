@@ -1,6 +1,7 @@
 //! Walks a file once and gathers marked scalars and faults.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span, StructureStyle, Tag};
 
@@ -195,12 +196,14 @@ impl<'a> Walk<'a> {
         if style == ScalarStyle::Plain && bytes(span).is_empty() {
             return self.token(span, TokenKind::Empty);
         }
+        let range = scalar_span(self.text, &value, span);
         let place = self.stack.place();
         if let Some(field) = place.identity {
             self.drafts.set(place.object, field, &value);
         }
         let foreign_tag = tag.and_then(foreign_tag);
-        self.token(
+        self.token_at(
+            range,
             span,
             TokenKind::Value(Scalar {
                 value,
@@ -238,7 +241,10 @@ impl<'a> Walk<'a> {
     }
 
     fn token(&mut self, span: &Span, kind: TokenKind<'a>) {
-        let range = bytes(span);
+        self.token_at(bytes(span), span, kind);
+    }
+
+    fn token_at(&mut self, range: Range<usize>, span: &Span, kind: TokenKind<'a>) {
         let start = range.start.max(self.before.span.end);
         let token = Token {
             span: start..range.end.max(start),
@@ -323,7 +329,8 @@ fn site(
         ScalarStyle::DoubleQuoted => Style::Double,
         ScalarStyle::Literal | ScalarStyle::Folded => {
             let block = block_scalar(text, from, token)?;
-            line -= line_breaks(&text[block.header.end..token.span.start]).min(line - 1);
+            line = token.lines.1
+                - line_breaks(&text[block.header.end..token.span.end]).min(token.lines.1 - 1);
             Style::Block(Box::new(block))
         }
     };
@@ -346,7 +353,21 @@ fn site(
     Some((site, place.mapping))
 }
 
-fn bytes(span: &Span) -> std::ops::Range<usize> {
+/// The bytes of a scalar. The parser counts the header of a block scalar in if nothing but it is
+/// there; here it never belongs to the scalar.
+pub(super) fn scalar_span(text: &str, value: &str, span: &Span) -> Range<usize> {
+    let range = bytes(span);
+    let bare_header = text
+        .get(range.clone())
+        .is_some_and(|token| token.starts_with(['|', '>']));
+    if bare_header && value.trim_matches('\n').is_empty() {
+        range.end..range.end
+    } else {
+        range
+    }
+}
+
+fn bytes(span: &Span) -> Range<usize> {
     // Parsers of strings give offsets for every span.
     span.byte_range().unwrap_or_default()
 }
