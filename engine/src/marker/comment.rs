@@ -40,21 +40,17 @@ pub(super) fn read(comment: &str) -> Comment {
     if !body.starts_with('{') && !mentions_key(body) {
         return Comment::Prose;
     }
-    let Ok(entries) = serde_json::from_str::<BTreeMap<String, Value>>(body) else {
-        return broken_json(body);
-    };
     // Flux reads the object as a map of strings, in which null is the empty string; if that fails
-    // it still tries the long form.
+    // or names no policy it tries the long form.
     let short = serde_json::from_str::<BTreeMap<String, Option<String>>>(body);
-    let setter = match &short {
-        Ok(strings) => strings
-            .get(KEY)
-            .map(|value| value.as_deref().unwrap_or_default()),
-        Err(_) => None,
-    };
+    let setter = short.as_ref().ok().and_then(|strings| strings.get(KEY));
+    let setter = setter.map(|value| value.as_deref().unwrap_or_default());
     if let Some(setter) = setter.and_then(parse_setter) {
         return Comment::Marker(setter);
     }
+    let Ok(entries) = serde_json::from_str::<BTreeMap<String, Value>>(body) else {
+        return broken_json(body);
+    };
     let long = entries.get(LONG_KEY).and_then(Value::as_str);
     if let Some(setter) = long.and_then(|long| parse_setter(long.strip_prefix(LONG_PREFIX)?)) {
         return Comment::Marker(setter);

@@ -105,7 +105,7 @@ impl<'a> Walk<'a> {
                 Event::DocumentStart(explicit, _) => self.document(explicit, &span)?,
                 Event::DocumentEnd => self.separator(&span),
                 Event::Scalar(value, style, _, tag) => {
-                    self.scalar(value, style, tag.as_deref(), &span)
+                    self.scalar(value, style, tag.as_deref(), &span);
                 }
                 Event::Alias(_) => {
                     let kind = match self.stack.enter(None) {
