@@ -143,9 +143,10 @@ pub fn plan(path: &str, scan: &FileScan, wanted: &Wanted) -> FilePlan {
     let mut plan = FilePlan::default();
     let mut objects: Vec<Cow<'_, ObjectId>> = scan.objects.iter().map(Cow::Borrowed).collect();
     let mut owners = Vec::new();
+    let mut suggestions = Suggestions::default();
     for (index, site) in scan.sites.iter().enumerate() {
         let field = effective_field(path, scan, site);
-        match target(site, field, wanted) {
+        match target(site, field, wanted, &mut suggestions) {
             Err(reason) => plan.unresolved.push(Unresolved {
                 line: site.line,
                 setter: site.setter.to_string(),
@@ -217,7 +218,12 @@ fn is_kustomization(path: &str, object: Option<&ObjectId>) -> bool {
 }
 
 /// The value a site should have.
-fn target<'w>(site: &Site, field: Field, wanted: &'w Wanted) -> Result<Cow<'w, str>, Reason> {
+fn target<'w>(
+    site: &Site,
+    field: Field,
+    wanted: &'w Wanted,
+    suggestions: &mut Suggestions<'w>,
+) -> Result<Cow<'w, str>, Reason> {
     let policy = site.policy();
     if site.namespace() != wanted.namespace {
         return Err(Reason::OtherNamespace {
@@ -230,7 +236,7 @@ fn target<'w>(site: &Site, field: Field, wanted: &'w Wanted) -> Result<Cow<'w, s
             return Err(Reason::UnknownPolicy {
                 policy: policy.to_owned(),
                 namespace: wanted.namespace.clone(),
-                similar: similar(policy, wanted).cloned(),
+                similar: suggestions.find(policy, wanted).map(str::to_owned),
             });
         }
         Some(Policy::Pending) => return Err(Reason::Pending(policy.to_owned())),
@@ -258,13 +264,34 @@ fn target<'w>(site: &Site, field: Field, wanted: &'w Wanted) -> Result<Cow<'w, s
     }
 }
 
+/// Policies of similar names, found once for each unknown name.
+#[derive(Default)]
+struct Suggestions<'w>(BTreeMap<String, Option<&'w str>>);
+
+impl<'w> Suggestions<'w> {
+    /// A file with more unknown names than this has another problem than misspelling.
+    const LIMIT: usize = 50;
+
+    fn find(&mut self, name: &str, wanted: &'w Wanted) -> Option<&'w str> {
+        if let Some(found) = self.0.get(name) {
+            return *found;
+        }
+        if self.0.len() == Self::LIMIT {
+            return None;
+        }
+        let found = similar(name, wanted);
+        self.0.insert(name.to_owned(), found);
+        found
+    }
+}
+
 /// The policy whose name is nearest, if it is near.
-fn similar<'w>(name: &str, wanted: &'w Wanted) -> Option<&'w String> {
-    let limit = (name.chars().count() / 3).clamp(1, 3);
+fn similar<'w>(name: &str, wanted: &'w Wanted) -> Option<&'w str> {
+    let limit = (name.len() / 3).clamp(1, 3);
     let near = wanted
         .policies
         .keys()
-        .map(|other| (distance(name, other, limit), other));
+        .map(|other| (distance(name, other, limit), other.as_str()));
     near.filter(|(distance, _)| *distance <= limit)
         .min()
         .map(|(_, other)| other)
