@@ -1,5 +1,6 @@
 //! Every decision of imgauto, as pure functions: no I/O, no clock, no async, no Kubernetes.
 
+pub mod branch;
 pub mod change;
 pub mod duration;
 pub mod image;
