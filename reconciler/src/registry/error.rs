@@ -1,0 +1,459 @@
+//! What can go wrong between this client and a registry.
+
+use std::fmt;
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode, Url};
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::redact;
+
+/// How many errors of one document are repeated.
+const DIAGNOSTICS_LIMIT: usize = 5;
+
+/// Why a registry gave no usable answer. The text names request and cause, and never a secret.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// 401: credentials are missing or wrong.
+    #[error("{0}")]
+    Unauthorized(Answer),
+    /// 403: the credentials do not suffice.
+    #[error("{0}")]
+    Forbidden(Answer),
+    /// 404: no such repository or tag.
+    #[error("{0}")]
+    NotFound(Answer),
+    /// 429: too many requests.
+    #[error("{answer}{}", Wait(*retry_after))]
+    RateLimited {
+        /// What the registry said.
+        answer: Answer,
+        /// How long it asked to be left alone.
+        retry_after: Option<Duration>,
+    },
+    /// 408, 499 or 5xx: the registry cannot serve now.
+    #[error("{answer}{}", Wait(*retry_after))]
+    Server {
+        /// What the registry said.
+        answer: Answer,
+        /// How long it asked to be left alone.
+        retry_after: Option<Duration>,
+    },
+    /// An earlier answer asked to be left alone for longer than the deadline allows.
+    #[error("{request}: not sent, the host asked to wait {}s more", wait.as_secs())]
+    Paused {
+        /// What would have been sent.
+        request: Sent,
+        /// How long it asks to be left alone still.
+        wait: Duration,
+    },
+    /// Any other status than 200.
+    #[error("{0}")]
+    Refused(Answer),
+    /// The answer is not what the protocol says.
+    #[error("{request}: unexpected answer: {what}")]
+    Garbage {
+        /// What was asked.
+        request: Sent,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A next page that was listed already, or pages without end.
+    #[error("{request}: endless listing: {what}")]
+    EndlessPages {
+        /// The last page asked for.
+        request: Sent,
+        /// What shows it.
+        what: String,
+    },
+    /// More bytes or tags than this client is ready to hold.
+    #[error("{request}: answer exceeds {limit} {unit}")]
+    TooLarge {
+        /// What was asked.
+        request: Sent,
+        /// The limit.
+        limit: usize,
+        /// What is counted.
+        unit: &'static str,
+    },
+    /// The next page is said to be at another origin, where our credentials must not go.
+    #[error("{request}: next page leaves the registry: {target}")]
+    ForeignLink {
+        /// The page that names the next one.
+        request: Sent,
+        /// Where the next page is said to be.
+        target: String,
+    },
+    /// A redirect from HTTPS to plain HTTP, or one of too many.
+    #[error("{}: untrusted redirect: {what}", request.as_transport())]
+    UntrustedRedirect {
+        /// What was asked.
+        request: Sent,
+        /// Why it is not followed.
+        what: String,
+    },
+    /// The registry wants credentials sent to a token server in plain text.
+    #[error("{request}: credentials are not sent to {realm}, which is plain HTTP")]
+    PlainTextRealm {
+        /// The request that was answered with the challenge.
+        request: Sent,
+        /// The token server.
+        realm: String,
+    },
+    /// The connection ended in the middle of the answer.
+    #[error("{}: answer was cut off: {cause}", request.as_transport())]
+    CutOff {
+        /// What was asked.
+        request: Sent,
+        /// What the transport says.
+        cause: String,
+    },
+    /// No whole answer before the deadline.
+    #[error("{}: no answer within {}s", request.as_transport(), after.as_secs_f32())]
+    Timeout {
+        /// What was asked last.
+        request: Sent,
+        /// The time the whole call had.
+        after: Duration,
+    },
+    /// The TLS handshake failed: unknown authority, wrong name, refused client certificate.
+    #[error("{}: tls: {cause}", request.as_transport())]
+    Tls {
+        /// What was asked.
+        request: Sent,
+        /// What TLS says.
+        cause: String,
+    },
+    /// Nothing listens there.
+    #[error("{}: connection refused", request.as_transport())]
+    ConnectionRefused {
+        /// What was asked.
+        request: Sent,
+    },
+    /// The host's name has no address.
+    #[error("{}: cannot resolve host: {cause}", request.as_transport())]
+    Unresolved {
+        /// What was asked.
+        request: Sent,
+        /// What the resolver says.
+        cause: String,
+    },
+    /// Any other failure of the transport.
+    #[error("{}: {cause}", request.as_transport())]
+    Network {
+        /// What was asked.
+        request: Sent,
+        /// What the transport says.
+        cause: String,
+    },
+    /// No URL can be made of the name.
+    #[error("\"{name}\" is no name a registry can be asked for")]
+    Address {
+        /// The image, or the tag.
+        name: String,
+    },
+    /// A credential holds characters that no header can carry.
+    #[error("{request}: credential holds characters that cannot be sent")]
+    UnsendableCredential {
+        /// What was asked.
+        request: Sent,
+    },
+}
+
+impl RegistryError {
+    /// Whether the same call may succeed later without anybody changing anything.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::RateLimited { .. }
+            | Self::Server { .. }
+            | Self::Paused { .. }
+            | Self::CutOff { .. }
+            | Self::Timeout { .. }
+            | Self::ConnectionRefused { .. }
+            | Self::Unresolved { .. }
+            | Self::Network { .. }
+            // Usually the page of a proxy in front of a registry that is down.
+            | Self::Garbage { .. } => true,
+            Self::Unauthorized(_)
+            | Self::Forbidden(_)
+            | Self::NotFound(_)
+            | Self::Refused(_)
+            | Self::EndlessPages { .. }
+            | Self::TooLarge { .. }
+            | Self::ForeignLink { .. }
+            | Self::UntrustedRedirect { .. }
+            | Self::PlainTextRealm { .. }
+            | Self::Tls { .. }
+            | Self::Address { .. }
+            | Self::UnsendableCredential { .. } => false,
+        }
+    }
+
+    /// How long the host asked to be left alone, if it said so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after, .. } | Self::Server { retry_after, .. } => {
+                *retry_after
+            }
+            Self::Paused { wait, .. } => Some(*wait),
+            _ => None,
+        }
+    }
+
+    /// Sorts a failure of the transport by what somebody can do about it.
+    pub(super) fn from_transport(request: Sent, fault: &reqwest::Error) -> Self {
+        let mut tls = false;
+        let mut refused = false;
+        let mut root: &(dyn std::error::Error + 'static) = fault;
+        while let Some(cause) = cause_of(root) {
+            root = cause;
+            tls |= root.is::<rustls::Error>();
+            let io = root.downcast_ref::<std::io::Error>();
+            refused |= io.is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionRefused);
+        }
+        let text = root.to_string();
+        let text = text.split(" (os error").next().unwrap_or_default();
+        let cause = redact::excerpt(text, &[]);
+        if fault.is_redirect() {
+            Self::UntrustedRedirect {
+                request,
+                what: cause,
+            }
+        } else if tls {
+            Self::Tls { request, cause }
+        } else if fault.is_dns() {
+            Self::Unresolved { request, cause }
+        } else if refused {
+            Self::ConnectionRefused { request }
+        } else if fault.is_body() || fault.is_decode() {
+            Self::CutOff { request, cause }
+        } else {
+            Self::Network { request, cause }
+        }
+    }
+
+    /// Whether the request is worth sending again at once.
+    pub(super) fn is_worth_another_try(&self) -> bool {
+        matches!(
+            self,
+            Self::Network { .. }
+                | Self::CutOff { .. }
+                | Self::RateLimited { .. }
+                | Self::Server { .. }
+        )
+    }
+
+    /// Whether the host did take the request, so that this says more than that it could not be reached.
+    pub(super) fn is_from_a_listener(&self) -> bool {
+        !matches!(
+            self,
+            Self::Network { .. }
+                | Self::ConnectionRefused { .. }
+                | Self::Unresolved { .. }
+                | Self::Tls { .. }
+        )
+    }
+
+    /// Whether another credential may do better.
+    pub(super) fn is_about_credentials(&self) -> bool {
+        matches!(self, Self::Unauthorized(_) | Self::Forbidden(_))
+    }
+}
+
+/// The next error down the chain. Those wrapped in an I/O error are no sources of it.
+fn cause_of<'a>(
+    fault: &'a (dyn std::error::Error + 'static),
+) -> Option<&'a (dyn std::error::Error + 'static)> {
+    let wrapped = fault
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref);
+    match wrapped {
+        Some(wrapped) => Some(wrapped),
+        None => fault.source(),
+    }
+}
+
+/// A request, for messages: its method, and its URL without secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    method: Method,
+    url: String,
+}
+
+impl Sent {
+    /// Describes a request.
+    pub(super) fn new(method: &Method, url: &Url) -> Self {
+        Self {
+            method: method.clone(),
+            url: redact::url(url),
+        }
+    }
+
+    /// The form Go programs use when no answer came, which alerts match on: `Get "<url>"`.
+    fn as_transport(&self) -> String {
+        let method = self.method.as_str();
+        let (first, rest) = method.split_at(1.min(method.len()));
+        format!("{first}{} \"{}\"", rest.to_ascii_lowercase(), self.url)
+    }
+}
+
+impl fmt::Display for Sent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.url)
+    }
+}
+
+/// An answer of a registry or token server that is not a success.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    request: Sent,
+    status: StatusCode,
+    diagnostics: Vec<Diagnostic>,
+    excerpt: String,
+}
+
+/// One error of a registry's error document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Diagnostic {
+    code: String,
+    text: String,
+}
+
+/// The error document of the distribution protocol.
+#[derive(Deserialize)]
+struct Envelope {
+    errors: Vec<EnvelopeEntry>,
+}
+
+#[derive(Deserialize)]
+struct EnvelopeEntry {
+    #[serde(default)]
+    code: serde_json::Value,
+    #[serde(default)]
+    message: serde_json::Value,
+    #[serde(default)]
+    detail: serde_json::Value,
+}
+
+impl Answer {
+    /// Keeps what is worth telling of an answer. `secrets` are removed from the registry's words.
+    pub(super) fn new(
+        request: Sent,
+        status: StatusCode,
+        body: &[u8],
+        secrets: &[SecretString],
+    ) -> Self {
+        let envelope = serde_json::from_slice(body).unwrap_or(Envelope { errors: Vec::new() });
+        let diagnostics: Vec<Diagnostic> = envelope
+            .errors
+            .into_iter()
+            .take(DIAGNOSTICS_LIMIT)
+            .map(|entry| {
+                let word = |value: &serde_json::Value| redact::excerpt(&plain(value), secrets);
+                let (message, detail) = (word(&entry.message), word(&entry.detail));
+                let text = if detail.is_empty() {
+                    message
+                } else {
+                    format!("{message}; {detail}")
+                };
+                Diagnostic {
+                    code: word(&entry.code),
+                    text,
+                }
+            })
+            .collect();
+        let excerpt = redact::excerpt(&String::from_utf8_lossy(body), secrets);
+        Self {
+            request,
+            status,
+            diagnostics,
+            excerpt,
+        }
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        self.status.as_u16()
+    }
+
+    /// Whether the registry names this error, such as `NAME_INVALID`.
+    pub fn has_code(&self, code: &str) -> bool {
+        self.diagnostics
+            .iter()
+            .any(|diagnostic| diagnostic.code == code)
+    }
+
+    /// Makes an error of the answer.
+    pub(super) fn into_error(self, retry_after: Option<Duration>) -> RegistryError {
+        match self.status.as_u16() {
+            401 => RegistryError::Unauthorized(self),
+            403 => RegistryError::Forbidden(self),
+            404 => RegistryError::NotFound(self),
+            429 => RegistryError::RateLimited {
+                answer: self,
+                retry_after,
+            },
+            408 | 499 | 500.. => RegistryError::Server {
+                answer: self,
+                retry_after,
+            },
+            _ => RegistryError::Refused(self),
+        }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.request)?;
+        match self.diagnostics.as_slice() {
+            [] => {
+                let text = self.status.canonical_reason().unwrap_or_default();
+                let line = format!("unexpected status code {} {text}", self.status.as_u16());
+                f.write_str(line.trim_end())?;
+                match self.excerpt.as_str() {
+                    "" if self.request.method == Method::HEAD => {
+                        f.write_str(" (HEAD responses have no body, use GET for details)")
+                    }
+                    "" => Ok(()),
+                    body => write!(f, ": {body}"),
+                }
+            }
+            [one] => write!(f, "{one}"),
+            several => {
+                let texts: Vec<String> = several.iter().map(Diagnostic::to_string).collect();
+                write!(f, "multiple errors returned: {}", texts.join("; "))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.code.as_str(), self.text.as_str()) {
+            ("", text) => f.write_str(text),
+            (code, text) => write!(f, "{code}: {text}"),
+        }
+    }
+}
+
+/// Prints a JSON value as a person would: text without quotes, nothing for `null`.
+fn plain(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Null => String::new(),
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Adds the wait a host asked for to a message.
+struct Wait(Option<Duration>);
+
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(wait) => write!(f, " (retry after {}s)", wait.as_secs()),
+            None => Ok(()),
+        }
+    }
+}
