@@ -41,7 +41,7 @@ pub use error::{Answer, RegistryError, Sent};
 pub use hosts::{Hosts, Quota};
 pub use listing::{Limits, Listing, TagList, Validator};
 pub use manifest::Digest;
-pub use proxy::{ProxyError, ProxyOptions};
+pub use proxy::{ProxyChoice, ProxyError, ProxyOptions};
 pub use tls::{TlsError, TlsOptions};
 pub use user_config::UserConfig;
 pub use wire::Pace;
@@ -63,8 +63,8 @@ pub struct ClientOptions {
     pub keychain: Keychain,
     /// What connections trust and show.
     pub tls: TlsOptions,
-    /// The proxy; without it that of the environment.
-    pub proxy: Option<ProxyOptions>,
+    /// How registries are reached.
+    pub proxy: ProxyChoice,
     /// Where plain HTTP may be spoken.
     pub plain_http: PlainHttp,
     /// What a listing may grow to.
@@ -83,11 +83,7 @@ impl ClientOptions {
         let mut hash = Sha256::new();
         hash.update(self.keychain.fingerprint());
         hash.update(self.tls.fingerprint());
-        hash.update(
-            self.proxy
-                .as_ref()
-                .map_or([0; 32], ProxyOptions::fingerprint),
-        );
+        hash.update(self.proxy.fingerprint());
         hash.update([u8::from(self.plain_http == PlainHttp::Allowed)]);
         hash.finalize().into()
     }
@@ -264,14 +260,11 @@ fn http_builder(options: &ClientOptions) -> reqwest::Result<reqwest::ClientBuild
             attempt.follow()
         }
     });
-    let mut builder = reqwest::Client::builder()
+    let builder = reqwest::Client::builder()
         .user_agent(concat!("imgauto/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT_TIMEOUT)
         .referer(false)
         .redirect(follow);
-    builder = options.tls.apply(builder)?;
-    if let Some(proxy) = &options.proxy {
-        builder = proxy.apply(builder)?;
-    }
-    Ok(builder)
+    let builder = options.tls.apply(builder)?;
+    options.proxy.apply(builder)
 }

@@ -66,7 +66,7 @@ pub(super) async fn ask(
     if helper.is_empty() || !helper.chars().all(plain) {
         return Err(HelperError::Name(helper.to_owned()));
     }
-    let program = format!("docker-credential-{helper}");
+    let program = format!("docker-credential-{helper}{}", std::env::consts::EXE_SUFFIX);
     let found = search_path
         .iter()
         .map(|folder| folder.join(&program))

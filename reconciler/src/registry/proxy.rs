@@ -1,6 +1,6 @@
 //! The proxy in front of a registry.
 
-use reqwest::Url;
+use reqwest::{NoProxy, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
@@ -9,6 +9,45 @@ use super::redact;
 
 /// The longest address that is accepted, in bytes.
 const ADDRESS_LIMIT: usize = 2048;
+
+/// How a client reaches registries.
+#[derive(Clone, Debug, Default)]
+pub enum ProxyChoice {
+    /// As `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` of the environment say; loopback always directly.
+    #[default]
+    Environment,
+    /// Directly, whatever the environment says.
+    Direct,
+    /// Through this proxy, whatever the environment says.
+    Through(ProxyOptions),
+}
+
+impl ProxyChoice {
+    /// Configures an HTTP client.
+    ///
+    /// # Errors
+    ///
+    /// When the environment names a proxy that is no URL.
+    pub fn apply(
+        &self,
+        builder: reqwest::ClientBuilder,
+    ) -> reqwest::Result<reqwest::ClientBuilder> {
+        match self {
+            Self::Environment => from_environment(builder, |name| std::env::var(name).ok()),
+            Self::Direct => Ok(builder.no_proxy()),
+            Self::Through(proxy) => proxy.apply(builder),
+        }
+    }
+
+    /// A digest that tells choices apart and tells nothing about the password.
+    pub(super) fn fingerprint(&self) -> [u8; 32] {
+        match self {
+            Self::Environment => [0; 32],
+            Self::Direct => [1; 32],
+            Self::Through(proxy) => proxy.fingerprint(),
+        }
+    }
+}
 
 /// A proxy for all traffic of a client. `Debug` shows no password.
 #[derive(Clone)]
@@ -116,14 +155,7 @@ impl ProxyOptions {
     }
 
     /// Sends everything through the proxy; `NO_PROXY` and its kin no longer apply.
-    ///
-    /// # Errors
-    ///
-    /// Passes on what reqwest refuses.
-    pub fn apply(
-        &self,
-        builder: reqwest::ClientBuilder,
-    ) -> reqwest::Result<reqwest::ClientBuilder> {
+    fn apply(&self, builder: reqwest::ClientBuilder) -> reqwest::Result<reqwest::ClientBuilder> {
         // Flux leaves the resolution of names to a SOCKS proxy, which reqwest calls socks5h.
         let address = match self.address.as_str().strip_prefix("socks5:") {
             Some(rest) => format!("socks5h:{rest}"),
@@ -136,8 +168,7 @@ impl ProxyOptions {
         Ok(builder.no_proxy().proxy(proxy))
     }
 
-    /// A digest that tells proxies apart and tells nothing about the password.
-    pub(super) fn fingerprint(&self) -> [u8; 32] {
+    fn fingerprint(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
         let (username, password) = match &self.login {
             Some((username, password)) => (username.as_str(), password.expose_secret()),
@@ -149,6 +180,34 @@ impl ProxyOptions {
         }
         hash.finalize().into()
     }
+}
+
+/// Names that are never reached through a proxy of the environment, as in Go programs.
+const LOOPBACK: &str = "localhost,127.0.0.0/8,::1";
+
+/// Uses `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, in either case, as `variable` reads them.
+pub(super) fn from_environment(
+    mut builder: reqwest::ClientBuilder,
+    variable: impl Fn(&str) -> Option<String>,
+) -> reqwest::Result<reqwest::ClientBuilder> {
+    let read = |name: &str| {
+        let value = variable(name).or_else(|| variable(&name.to_lowercase()));
+        value.filter(|value| !value.is_empty())
+    };
+    let direct = read("NO_PROXY").map_or_else(
+        || LOOPBACK.to_owned(),
+        |names| format!("{names},{LOOPBACK}"),
+    );
+    builder = builder.no_proxy();
+    if let Some(address) = read("HTTP_PROXY") {
+        let proxy = reqwest::Proxy::http(address)?;
+        builder = builder.proxy(proxy.no_proxy(NoProxy::from_string(&direct)));
+    }
+    if let Some(address) = read("HTTPS_PROXY") {
+        let proxy = reqwest::Proxy::https(address)?;
+        builder = builder.proxy(proxy.no_proxy(NoProxy::from_string(&direct)));
+    }
+    Ok(builder)
 }
 
 impl std::fmt::Debug for ProxyOptions {

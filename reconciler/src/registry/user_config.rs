@@ -41,7 +41,7 @@ impl UserConfig {
             registry_auth_file: folder("REGISTRY_AUTH_FILE"),
             runtime_dir: folder("XDG_RUNTIME_DIR"),
             config_home: folder("XDG_CONFIG_HOME"),
-            home: folder("HOME"),
+            home: std::env::home_dir(),
             search_path: std::env::var_os("PATH")
                 .map(|path| std::env::split_paths(&path).collect())
                 .unwrap_or_default(),

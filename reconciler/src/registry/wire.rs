@@ -1,5 +1,6 @@
 //! One request and its answer: tries, waits, limits, and what a failure means.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -165,8 +166,8 @@ impl Reply {
     }
 }
 
-/// Sends requests.
-#[derive(Clone, Debug)]
+/// Sends requests. `Debug` leaves the HTTP client out, which may know a proxy's password.
+#[derive(Clone)]
 pub(super) struct Wire {
     pub(super) http: reqwest::Client,
     pub(super) hosts: Hosts,
@@ -304,6 +305,15 @@ impl Wire {
         self.pace
             .retry_after_second
             .saturating_mul(u32::try_from(asked.as_secs()).unwrap_or(u32::MAX))
+    }
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wire")
+            .field("hosts", &self.hosts)
+            .field("pace", &self.pace)
+            .finish_non_exhaustive()
     }
 }
 

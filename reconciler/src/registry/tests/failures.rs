@@ -1,6 +1,6 @@
 //! One clear error within the deadline, whatever the registry does.
 
-use super::fake::{Act, Fake, answer, ok};
+use super::fake::{Act, Fake, Seen, answer, ok};
 use super::*;
 
 const LIST: &str = "/v2/acme/web/tags/list";
@@ -169,6 +169,7 @@ async fn retry_after_beyond_the_deadline_ends_the_call_and_holds_back_others() {
         let options = ClientOptions {
             pace: real.clone(),
             hosts: hosts.clone(),
+            proxy: ProxyChoice::Direct,
             ..ClientOptions::default()
         };
         Client::new(options).unwrap()
@@ -194,16 +195,27 @@ async fn retry_after_beyond_the_deadline_ends_the_call_and_holds_back_others() {
     assert_eq!(fake.seen().len(), asked);
 }
 
+/// Answers for `acme/known` and is silent otherwise.
+fn silent_but_for_one(seen: &Seen) -> Act {
+    if seen.path.contains("known") {
+        ok(r#"{"tags":[]}"#)
+    } else {
+        Act::Silence
+    }
+}
+
 #[tokio::test]
 async fn silence_ends_at_the_deadline() {
-    let fake = Fake::start(|_| Act::Silence).await;
+    let fake = Fake::start(silent_but_for_one).await;
+    let client = client(Keychain::anonymous());
+    meet(&client, &fake).await;
     let started = std::time::Instant::now();
-    let fault = client(Keychain::anonymous())
+    let fault = client
         .list_tags(&fake.repository("acme/web"), at_once())
         .await
         .unwrap_err();
     assert!(matches!(fault, RegistryError::Timeout { .. }), "{fault:?}");
-    let start = format!("Get \"{}?n=1000\": no answer within 0.1", fake.url(LIST));
+    let start = format!("Get \"{}?n=1000\": no answer within 0.", fake.url(LIST));
     assert!(fault.to_string().starts_with(&start), "{fault}");
     assert!(fault.is_transient());
     assert!(started.elapsed() < Duration::from_secs(10));
@@ -232,15 +244,13 @@ async fn silence_of_the_ping_and_of_the_token_server_end_at_the_deadline() {
 #[tokio::test]
 async fn who_has_more_time_is_not_cut_short_by_who_has_less() {
     let tries = std::sync::atomic::AtomicUsize::new(0);
-    let fake =
-        Fake::start(
-            move |_| match tries.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
-                0 => Act::Silence,
-                _ => ok(r#"{"tags":["1"]}"#),
-            },
-        )
-        .await;
+    let fake = Fake::start(move |seen| match seen.path.as_str() {
+        LIST if tries.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0 => Act::Silence,
+        _ => ok(r#"{"tags":["1"]}"#),
+    })
+    .await;
     let client = client(Keychain::anonymous());
+    meet(&client, &fake).await;
     let repository = fake.repository("acme/web");
     let (short, long) = futures::join!(
         client.list_tags(&repository, at_once()),
@@ -336,28 +346,29 @@ async fn a_registry_that_hangs_up_is_asked_three_times_and_pinged_again_next_tim
 
 #[tokio::test]
 async fn a_host_sees_no_more_requests_at_a_time_than_allowed() {
-    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-    let fake = Fake::start(|_| Act::Silence).await;
+    let fake = Fake::start(silent_but_for_one).await;
     let hosts = Hosts::new(2);
     let client = client_with(ClientOptions {
         hosts,
         ..ClientOptions::default()
     });
-    let done = AtomicUsize::new(0);
-    let names: Vec<String> = (0..6).map(|number| format!("acme/web{number}")).collect();
-    let calls = names.iter().map(|name| {
-        let (client, done, repository) = (&client, &done, fake.repository(name));
-        async move {
-            client.list_tags(&repository, at_once()).await.unwrap_err();
-            done.fetch_add(1, SeqCst);
-        }
-    });
-    futures::future::join_all(calls).await;
-    assert_eq!(done.load(SeqCst), 6);
+    meet(&client, &fake).await;
+    let repositories: Vec<Repository> = (0..6)
+        .map(|number| fake.repository(&format!("acme/web{number}")))
+        .collect();
+    let calls = repositories
+        .iter()
+        .map(|repository| client.list_tags(repository, at_once()));
+    for listed in futures::future::join_all(calls).await {
+        assert!(
+            matches!(listed, Err(RegistryError::Timeout { .. })),
+            "{listed:?}"
+        );
+    }
     let lists = fake
         .seen()
         .iter()
-        .filter(|seen| seen.path.ends_with("/tags/list"))
+        .filter(|seen| seen.path.starts_with("/v2/acme/web"))
         .count();
     assert_eq!(lists, 2);
 }

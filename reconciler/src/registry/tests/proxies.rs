@@ -48,7 +48,7 @@ fn every_scheme_makes_a_client() {
         let proxy =
             ProxyOptions::from_secret_data("apps/proxy", &data(&[("address", address)])).unwrap();
         client_with(ClientOptions {
-            proxy: Some(proxy),
+            proxy: ProxyChoice::Through(proxy),
             ..ClientOptions::default()
         });
     }
@@ -63,13 +63,18 @@ fn nothing_prints_the_password() {
     ]);
     let proxy = ProxyOptions::from_secret_data("apps/proxy", &pairs).unwrap();
     assert_eq!(format!("{proxy:?}"), "ProxyOptions(\"http://p.example/\")");
+    let client = client_with(ClientOptions {
+        proxy: ProxyChoice::Through(proxy),
+        ..ClientOptions::default()
+    });
+    assert!(!format!("{client:?}").contains("hunter2"));
 }
 
 async fn through(pairs: &[(&str, &str)], proxy: &Fake) -> Result<TagList, RegistryError> {
     let address = format!("http://{}", proxy.address);
     let mut data = data(pairs);
     data.insert("address".to_owned(), address.into_bytes());
-    let proxy = Some(ProxyOptions::from_secret_data("apps/proxy", &data).unwrap());
+    let proxy = ProxyChoice::Through(ProxyOptions::from_secret_data("apps/proxy", &data).unwrap());
     let client = client_with(ClientOptions {
         proxy,
         ..ClientOptions::default()
@@ -122,4 +127,42 @@ async fn a_user_name_may_stand_alone_and_a_password_may_not() {
             "{pairs:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_proxy_of_the_environment_counts_except_for_loopback_and_no_proxy() {
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .ok();
+    let proxy = proxy().await;
+    let fake = Fake::start_raw(|_| ok("direct")).await;
+    let far = Fake::start_far(|_| ok("direct")).await;
+    let address = format!("http://{}", proxy.address);
+    let environment = |name: &str| match name {
+        "http_proxy" => Some(address.clone()),
+        "NO_PROXY" => Some("internal.example".to_owned()),
+        _ => None,
+    };
+    let http = super::super::proxy::from_environment(
+        reqwest::Client::builder().tls_certs_only([]),
+        environment,
+    )
+    .unwrap()
+    .build()
+    .unwrap();
+    let get = async |url: String| http.get(url).send().await.unwrap().text().await.unwrap();
+    assert_eq!(
+        get("http://registry.example/v2/".to_owned()).await,
+        r#"{"tags":["1"]}"#
+    );
+    assert_eq!(get(fake.url("/v2/")).await, "direct");
+    assert_eq!(get(far.url("/v2/")).await, "direct");
+    assert!(
+        http.get("http://internal.example/")
+            .send()
+            .await
+            .unwrap_err()
+            .is_connect()
+    );
+    assert_eq!(proxy.lines(), ["GET /v2/"]);
 }
