@@ -18,10 +18,11 @@ use tokio::time::Instant;
 
 mod auth_key;
 mod challenge;
+mod credential_helper;
 mod credentials;
 mod error;
 mod flights;
-mod helpers;
+
 mod hosts;
 mod link;
 mod listing;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode, Url};
 use secrecy::SecretString;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::redact;
 
@@ -110,7 +111,7 @@ pub enum RegistryError {
         cause: String,
     },
     /// No whole answer before the deadline.
-    #[error("{}: no answer within {}s", request.as_transport(), after.as_secs_f32())]
+    #[error("{}: no answer within {}", request.as_transport(), Rounded(*after))]
     Timeout {
         /// What was asked last.
         request: Sent,
@@ -329,11 +330,11 @@ struct Envelope {
 #[derive(Deserialize)]
 struct EnvelopeEntry {
     #[serde(default)]
-    code: serde_json::Value,
+    code: Value,
     #[serde(default)]
-    message: serde_json::Value,
+    message: Value,
     #[serde(default)]
-    detail: serde_json::Value,
+    detail: Value,
 }
 
 impl Answer {
@@ -350,7 +351,7 @@ impl Answer {
             .into_iter()
             .take(DIAGNOSTICS_LIMIT)
             .map(|entry| {
-                let word = |value: &serde_json::Value| redact::excerpt(&plain(value), secrets);
+                let word = |value: &Value| redact::excerpt(&plain(value), secrets);
                 let (message, detail) = (word(&entry.message), word(&entry.detail));
                 let text = if detail.is_empty() {
                     message
@@ -437,12 +438,45 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// Prints a JSON value as a person would: text without quotes, nothing for `null`.
-fn plain(value: &serde_json::Value) -> String {
+/// Prints a JSON value as Go programs do, whose messages users know: nothing for `null`, `map[a:1 b:2]`, `[a b]`.
+fn plain(value: &Value) -> String {
+    let element = |value: &Value| {
+        if value.is_null() {
+            "<nil>".to_owned()
+        } else {
+            plain(value)
+        }
+    };
     match value {
-        serde_json::Value::Null => String::new(),
-        serde_json::Value::String(text) => text.clone(),
-        other => other.to_string(),
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+        Value::Array(values) => {
+            let values: Vec<String> = values.iter().map(element).collect();
+            format!("[{}]", values.join(" "))
+        }
+        Value::Object(values) => {
+            let mut pairs: Vec<_> = values.iter().collect();
+            pairs.sort_by_key(|(key, _)| *key);
+            let pairs: Vec<String> = pairs
+                .into_iter()
+                .map(|(key, value)| format!("{key}:{}", element(value)))
+                .collect();
+            format!("map[{}]", pairs.join(" "))
+        }
+    }
+}
+
+/// Prints a time to a tenth of a second: a deadline of a minute leaves a call a moment less.
+struct Rounded(Duration);
+
+impl fmt::Display for Rounded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tenths = (self.0.as_millis() + 50) / 100;
+        match (tenths / 10, tenths % 10) {
+            (seconds, 0) => write!(f, "{seconds}s"),
+            (seconds, tenths) => write!(f, "{seconds}.{tenths}s"),
+        }
     }
 }
 

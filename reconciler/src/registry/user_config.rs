@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::auth_key::{AuthKey, is_docker_hub};
+use super::credential_helper;
 use super::credentials::{DockerConfig, Keychain};
-use super::helpers;
 
 /// The server name under which credential stores keep Docker Hub's account.
 const DOCKER_HUB_SERVER: &str = "https://index.docker.io/v1/";
@@ -153,7 +153,9 @@ impl UserConfig {
         let mut servers = vec![server];
         servers.extend(remembered.filter(|key| *key != server));
         for server in servers {
-            match helpers::ask(helper, server, &self.search_path, self.helper_patience).await {
+            match credential_helper::ask(helper, server, &self.search_path, self.helper_patience)
+                .await
+            {
                 Ok(Some(credential)) => return keychain.add(registry, credential),
                 Ok(None) => {}
                 Err(fault) => return keychain.warn(fault.to_string()),

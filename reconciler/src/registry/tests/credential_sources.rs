@@ -240,7 +240,9 @@ fn nobody() -> UserConfig {
         runtime_dir: None,
         config_home: None,
         home: None,
-        search_path: vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/registry/tests/helpers")],
+        search_path: vec![
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("src/registry/tests/credential-helpers"),
+        ],
         helper_patience: Duration::from_secs(20),
     }
 }
