@@ -17,6 +17,9 @@ use super::wire::{Authorization, Deadline, Reply, Request, Wire};
 /// The longest answer to the ping that is read, in bytes.
 const PING_LIMIT: usize = 64 << 10;
 
+/// How many challenges are answered for one request, so that a registry with ever new ones comes to an end.
+const ANSWERS: usize = 3;
+
 /// What a client knows: how to send, what to show, and what it has learnt of registries.
 #[derive(Debug)]
 pub(super) struct Session {
@@ -57,7 +60,30 @@ enum Origin {
     /// A token fetched earlier, which may have gone stale.
     Kept(Box<TokenKey>, Token),
     /// A token fetched for this very call.
-    Fetched,
+    Fetched(Box<TokenKey>),
+}
+
+/// Whether a challenge asks for something else than the proof that was refused.
+fn is_answerable(refused: Option<&Origin>, challenge: &Challenge) -> bool {
+    match (refused, challenge) {
+        (None | Some(Origin::Kept(..)), _) | (Some(Origin::Login), Challenge::Bearer { .. }) => {
+            true
+        }
+        (
+            Some(Origin::Fetched(key)),
+            Challenge::Bearer {
+                realm,
+                service,
+                scope,
+            },
+        ) => {
+            let wider = scope
+                .as_ref()
+                .is_some_and(|scope| !key.scopes.contains(scope));
+            wider || *realm != key.realm || *service != key.service
+        }
+        _ => false,
+    }
 }
 
 impl Session {
@@ -125,7 +151,7 @@ impl Session {
         }
         let known = self.learn(repository, |learnt| learnt.challenge.clone());
         let usual = format!("repository:{}:pull", repository.repository());
-        let mut scopes = vec![usual];
+        let mut scopes = vec![usual.clone()];
         let mut proof = match known {
             Some(challenge) => {
                 self.prove(
@@ -135,35 +161,37 @@ impl Session {
             }
             None => credential.and_then(ready_proof),
         };
+        let mut answers_left = ANSWERS;
         loop {
             request.authorization = proof.as_ref().map(|proof| proof.authorization.clone());
             let reply = self.wire.send(request, deadline).await?;
             self.note_quota(repository, &reply);
             // Behind a redirect, another registry's challenge is none of our credentials' business.
-            if reply.status != StatusCode::UNAUTHORIZED
-                || reply.url.origin() != request.url.origin()
-            {
-                return reply.into_success();
-            }
-            let Some(challenge) = challenge::pick(&reply.headers, &reply.url) else {
+            let ours = reply.url.origin() == request.url.origin();
+            let challenge = challenge::pick(&reply.headers, &reply.url).filter(|_| ours);
+            let (StatusCode::UNAUTHORIZED, Some(challenge)) = (reply.status, challenge) else {
                 return reply.into_success();
             };
             self.learn(repository, |learnt| {
                 learnt.challenge = Some(challenge.clone());
             });
-            match (proof.take().map(|proof| proof.origin), &challenge) {
-                (None, _) | (Some(Origin::Login), Challenge::Bearer { .. }) => {}
-                (Some(Origin::Kept(key, token)), _) => self.tokens.forget(&key, &token),
-                // The registry asks, once, for more than what is usual.
-                (
-                    Some(Origin::Fetched),
-                    Challenge::Bearer {
-                        scope: Some(scope), ..
-                    },
-                ) if scopes.len() == 1 && !scopes.contains(scope) => {
-                    scopes.push(scope.clone());
-                }
-                _ => return reply.into_success(),
+            let refused = proof.take().map(|proof| proof.origin);
+            if let Some(Origin::Kept(key, token)) = &refused {
+                self.tokens.forget(key, token);
+            }
+            if answers_left == 0 || !is_answerable(refused.as_ref(), &challenge) {
+                return reply.into_success();
+            }
+            answers_left -= 1;
+            if let (
+                Some(Origin::Fetched(_)),
+                Challenge::Bearer {
+                    scope: Some(scope), ..
+                },
+            ) = (&refused, &challenge)
+            {
+                scopes = vec![usual.clone(), scope.clone()];
+                scopes.dedup();
             }
             proof = self
                 .prove(
@@ -223,7 +251,7 @@ impl Session {
         let authorization = Authorization::bearer(&token.value);
         Ok(Some(Proof {
             authorization,
-            origin: Origin::Fetched,
+            origin: Origin::Fetched(Box::new(key)),
         }))
     }
 

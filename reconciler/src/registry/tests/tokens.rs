@@ -279,3 +279,54 @@ async fn tokens_of_two_credentials_are_never_mixed_up() {
     assert_eq!(listed.unwrap().tags, ["1"]);
     assert_eq!(fake.count("/token"), 2);
 }
+
+#[tokio::test]
+async fn each_repository_may_have_a_token_server_of_its_own() {
+    let fake = Fake::start_raw(|seen| {
+        let place = if seen.path.contains("other") {
+            "other"
+        } else {
+            "web"
+        };
+        if let Some(place) = seen.path.strip_prefix("/token/") {
+            return ok(&format!(r#"{{"token":"for-{place}"}}"#));
+        }
+        if seen.path != "/v2/" && seen.header("authorization") == format!("Bearer for-{place}") {
+            return ok(TAGS);
+        }
+        let header = format!(
+            "Bearer realm=\"http://{}/token/{place}\"",
+            seen.header("host")
+        );
+        answer(401, &[("www-authenticate", &header)], "")
+    })
+    .await;
+    let client = client(Keychain::anonymous());
+    for path in ["acme/other", "acme/web", "acme/other"] {
+        let listed = client.list_tags(&fake.repository(path), soon()).await;
+        assert_eq!(listed.unwrap().tags, ["1"], "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_registry_that_asks_for_ever_more_comes_to_an_end() {
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    let fake = Fake::start_raw(move |seen| match seen.path.as_str() {
+        "/token" => ok(r#"{"token":"some"}"#),
+        _ => {
+            let number = asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            let header = format!(
+                "Bearer realm=\"http://{}/token\",scope=\"more:{number}\"",
+                seen.header("host")
+            );
+            answer(401, &[("www-authenticate", &header)], "")
+        }
+    })
+    .await;
+    let fault = client(Keychain::anonymous())
+        .list_tags(&fake.repository("acme/web"), soon())
+        .await
+        .unwrap_err();
+    assert!(matches!(fault, RegistryError::Unauthorized(_)), "{fault:?}");
+    assert_eq!((fake.count(LIST), fake.count("/token")), (4, 4));
+}
