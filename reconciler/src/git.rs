@@ -1,1 +1,40 @@
 //! The only user of the Git protocol: mirrors, tree-level commits, push.
+//!
+//! Everything here blocks. Async callers use `spawn_blocking`; see [`Remote::new`].
+
+mod commit;
+mod error;
+mod fetch;
+mod http;
+mod known_hosts;
+mod mirror;
+mod push;
+mod remote;
+mod repository;
+mod settings;
+mod ssh;
+mod transport;
+mod tree;
+mod tunnel;
+mod url;
+mod writer;
+
+pub use commit::{Author, Edit, NewCommit, Signer};
+pub use error::TransportError;
+pub use fetch::{ChooseTags, Fetched, History, Listing};
+pub use git2::Oid;
+pub use known_hosts::KnownHosts;
+pub use mirror::Mirror;
+pub use push::{Expect, Outcome, Push, Pushed, Update};
+pub use remote::{Cancel, Remote};
+pub use repository::{BoxError, GitError, Repository};
+pub use settings::{
+    Access, ClientCertificate, DEFAULT_TIMEOUT, Identity, KeyError, Proxy, SecretData, Settings,
+    SettingsError, Ssh, Tls,
+};
+pub use tree::{Blob, Blobs, File, Files, Kind};
+pub use url::{Address, AddressError, SshAddress, UserInfo};
+pub use writer::{DEFAULT_ATTEMPTS, Job, Tip, WriteError, Written};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+//! Making commits in the object store: no index, no work tree.
+
+use std::fmt::Write as _;
+
+use git2::build::TreeUpdateBuilder;
+use git2::{FileMode, ObjectType, Oid};
+use jiff::Timestamp;
+use jiff::tz::Offset;
+
+use super::repository::{BoxError, GitError, Repository, failed};
+
+/// Signs a commit: takes the commit as Git would hash it without a signature, returns the armored signature.
+pub type Signer<'a> = dyn Fn(&[u8]) -> Result<String, BoxError> + 'a;
+
+/// A file's new content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// Path from the root of the repository, with `/`.
+    pub path: String,
+    /// The whole content.
+    pub content: Vec<u8>,
+}
+
+/// Who a commit is by; author and committer are the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Author {
+    /// May be empty.
+    pub name: String,
+    /// May be empty.
+    pub email: String,
+    /// When.
+    pub time: Timestamp,
+    /// The time zone the time is shown in; its seconds are dropped.
+    pub zone: Offset,
+}
+
+/// A commit to be made.
+pub struct NewCommit<'a> {
+    /// The commit it follows.
+    pub parent: Oid,
+    /// What changes, at most one edit per path.
+    pub edits: &'a [Edit],
+    /// Who and when.
+    pub author: &'a Author,
+    /// Used as it is: not trimmed, no line break added.
+    pub message: &'a str,
+    /// Signs it, if given.
+    pub signer: Option<&'a Signer<'a>>,
+}
+
+impl Repository {
+    /// Makes a commit; no ref moves.
+    ///
+    /// Files keep their modes; those that did not exist become regular files.
+    ///
+    /// # Errors
+    ///
+    /// When nothing changes, an edit is for something that is no file, a text cannot stand in a commit, or signing fails.
+    pub fn commit(&self, new: &NewCommit<'_>) -> Result<Oid, GitError> {
+        let base = self.tree_of(new.parent)?;
+        let tree = self.edited_tree(&base, new.edits)?;
+        if tree == base.id() {
+            return Err(GitError::NothingToCommit);
+        }
+        let person = person(new.author)?;
+        if new.message.contains('\0') {
+            return Err(forbidden("commit message", new.message, "NUL"));
+        }
+        let header = format!(
+            "tree {tree}\nparent {}\nauthor {person}\ncommitter {person}\n",
+            new.parent
+        );
+        let signature = match new.signer {
+            None => String::new(),
+            Some(sign) => {
+                let unsigned = format!("{header}\n{}", new.message);
+                let armored = sign(unsigned.as_bytes()).map_err(GitError::Sign)?;
+                // Continuation lines begin with a blank.
+                format!("gpgsig {}\n", armored.trim_end().replace('\n', "\n "))
+            }
+        };
+        let buffer = format!("{header}{signature}\n{}", new.message);
+        self.inner
+            .odb()
+            .and_then(|odb| odb.write(ObjectType::Commit, buffer.as_bytes()))
+            .map_err(failed("write the commit"))
+    }
+
+    fn edited_tree(&self, base: &git2::Tree<'_>, edits: &[Edit]) -> Result<Oid, GitError> {
+        let mut update = TreeUpdateBuilder::new();
+        for edit in edits {
+            let mode = match base.get_path(edit.path.as_ref()) {
+                Ok(entry) if entry.kind() != Some(ObjectType::Blob) => {
+                    return Err(GitError::NotAFile(edit.path.clone()));
+                }
+                Ok(entry) => match entry.filemode() {
+                    mode if mode & 0o170_000 == 0o120_000 => {
+                        return Err(GitError::NotAFile(edit.path.clone()));
+                    }
+                    mode if mode & 0o111 != 0 => FileMode::BlobExecutable,
+                    _ => FileMode::Blob,
+                },
+                Err(_) => FileMode::Blob,
+            };
+            let blob = self
+                .inner
+                .blob(&edit.content)
+                .map_err(failed(format!("write {}", edit.path)))?;
+            update.upsert(edit.path.as_str(), blob, mode);
+        }
+        update
+            .create_updated(&self.inner, base)
+            .map_err(failed("write the tree"))
+    }
+}
+
+/// Writes a person as commits hold it; libgit2 would refuse an empty name, which Flux uses.
+fn person(author: &Author) -> Result<String, GitError> {
+    let mut text = String::new();
+    for (field, value) in [
+        ("author name", &author.name),
+        ("author email", &author.email),
+    ] {
+        if value.contains(['<', '>', '\n', '\0']) {
+            return Err(forbidden(field, value, "'<', '>', line breaks or NUL"));
+        }
+    }
+    let minutes = author.zone.seconds() / 60;
+    let sign = if minutes < 0 { '-' } else { '+' };
+    let minutes = minutes.abs();
+    // Writing to a string cannot fail.
+    let _ = write!(
+        text,
+        "{} <{}> {} {sign}{:02}{:02}",
+        author.name,
+        author.email,
+        author.time.as_second(),
+        minutes / 60,
+        minutes % 60
+    );
+    Ok(text)
+}
+
+fn forbidden(field: &'static str, text: &str, forbidden: &'static str) -> GitError {
+    GitError::CommitText {
+        field,
+        text: text.to_owned(),
+        forbidden,
+    }
+}

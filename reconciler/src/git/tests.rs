@@ -1,0 +1,9 @@
+//! Against real Git: `git http-backend` behind a small server, results checked with the `git` program.
+
+mod checkout;
+mod commit;
+mod fetch;
+mod fixture;
+mod http;
+mod push;
+mod writer;
