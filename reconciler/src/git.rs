@@ -2,6 +2,7 @@
 //!
 //! Everything here blocks. Async callers use `spawn_blocking`; see [`Remote::new`].
 
+mod checkout;
 mod commit;
 mod error;
 mod fetch;
@@ -19,6 +20,7 @@ mod tunnel;
 mod url;
 mod writer;
 
+pub use checkout::{Checkout, CheckoutError, Head, Upstream};
 pub use commit::{Author, Edit, NewCommit, Signer};
 pub use error::TransportError;
 pub use fetch::{ChooseTags, Fetched, History, Listing};

@@ -162,9 +162,8 @@ impl Repository {
     fn keep_newest(&self, ask: &Ask<'_>, wants: &[Want]) -> Result<Oid, GitError> {
         let mut newest: Option<(i64, Oid)> = None;
         for want in wants {
-            let commit = match self.commit_behind(want.id) {
-                Some(commit) => commit,
-                None => return Err(ask.why_missing(self, want)),
+            let Some(commit) = self.commit_behind(want.id) else {
+                return Err(ask.why_missing(self, want));
             };
             // Refs tell later negotiations what is here already.
             self.set_ref(&self.tracking_ref(&want.name), want.id)?;
@@ -376,14 +375,14 @@ pub(super) fn finish<T>(
         // What the remote says in the protocol itself reaches us as a libgit2 text.
         Ok(Err(error)) if error.class() == git2::ErrorClass::Net => Err(GitError::Remote {
             address: remote.address().to_string(),
-            source: TransportError::Remote(clean(error.message())),
+            source: Box::new(TransportError::Remote(clean(error.message()))),
         }),
         Ok(Err(error)) => Err(failed(format!("{attempt} from {}", remote.address()))(
             error,
         )),
         Err(source) => Err(GitError::Remote {
             address: remote.address().to_string(),
-            source,
+            source: Box::new(source),
         }),
     }
 }

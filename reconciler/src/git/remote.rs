@@ -37,12 +37,15 @@ struct Inner {
 /// How a remote is reached.
 pub(super) enum Way {
     Http(reqwest::Client),
-    Ssh {
-        address: SshAddress,
-        access: Ssh,
-        proxy: Option<Proxy>,
-    },
+    Ssh(Box<SshWay>),
     Local,
+}
+
+/// What it takes to open an SSH connection.
+pub(super) struct SshWay {
+    pub(super) address: SshAddress,
+    pub(super) access: Ssh,
+    pub(super) proxy: Option<Proxy>,
 }
 
 impl Remote {
@@ -65,11 +68,11 @@ impl Remote {
         let way = match (&address, access) {
             (Address::Local(_), _) => Way::Local,
             (Address::Http(_), access) => Way::Http(http_client(&access, &tls, proxy.as_ref())?),
-            (Address::Ssh(ssh), Access::Ssh(access)) => Way::Ssh {
+            (Address::Ssh(ssh), Access::Ssh(access)) => Way::Ssh(Box::new(SshWay {
                 address: ssh.clone(),
                 access,
                 proxy,
-            },
+            })),
             (Address::Ssh(ssh), _) => {
                 return Err(TransportError::KeyRefused {
                     host: format!("{}:{}", ssh.host, ssh.port),

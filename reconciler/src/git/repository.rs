@@ -28,7 +28,7 @@ pub enum GitError {
         address: String,
         /// Why.
         #[source]
-        source: TransportError,
+        source: Box<TransportError>,
     },
     /// The remote has no such ref. The text is Flux's.
     #[error("unable to clone '{address}': couldn't find remote ref \"{reference}\"")]

@@ -15,11 +15,10 @@ use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 
 use super::error::{TransportError, clean};
 use super::known_hosts::{KnownHosts, Verdict};
-use super::remote::Way;
-use super::settings::{Identity, Proxy, Ssh};
+use super::remote::{SshWay, Way};
+use super::settings::{Identity, Ssh};
 use super::transport::Call;
 use super::tunnel;
-use super::url::SshAddress;
 
 /// How much of the command's error output is kept, in bytes.
 const MAX_STDERR: usize = 8192;
@@ -43,23 +42,18 @@ impl SshStream {
     pub(super) fn open(call: Arc<Call>, service: Service) -> Result<Self, TransportError> {
         let limit = call.limit.clone();
         let remote = call.remote.clone();
-        let Way::Ssh {
-            address,
-            access,
-            proxy,
-        } = remote.way()
-        else {
+        let Way::Ssh(way) = remote.way() else {
             return Err(TransportError::Remote("not an SSH remote".to_owned()));
         };
         let command = match service {
             Service::UploadPackLs | Service::UploadPack => "git-upload-pack",
             Service::ReceivePackLs | Service::ReceivePack => "git-receive-pack",
         };
-        let command = format!("{command} {}", quote(&address.path));
-        let host = format!("{}:{}", address.host, address.port);
+        let command = format!("{command} {}", quote(&way.address.path));
+        let host = format!("{}:{}", way.address.host, way.address.port);
         limit.wait(async {
-            let mut connection = connect(address, access, proxy.as_ref()).await?;
-            log_in(&mut connection, &host, access).await?;
+            let mut connection = connect(way).await?;
+            log_in(&mut connection, &host, &way.access).await?;
             let broken = |source| TransportError::Ssh {
                 host: host.clone(),
                 source,
@@ -220,12 +214,13 @@ impl client::Handler for HostCheck {
     }
 }
 
-async fn connect(
-    address: &SshAddress,
-    access: &Ssh,
-    proxy: Option<&Proxy>,
-) -> Result<Handle<HostCheck>, TransportError> {
-    let socket = tunnel::connect(&address.host, address.port, proxy).await?;
+async fn connect(way: &SshWay) -> Result<Handle<HostCheck>, TransportError> {
+    let SshWay {
+        address,
+        access,
+        proxy,
+    } = way;
+    let socket = tunnel::connect(&address.host, address.port, proxy.as_ref()).await?;
     let mut config = client::Config {
         keepalive_interval: Some(Duration::from_secs(15)),
         nodelay: true,
@@ -361,6 +356,7 @@ async fn ask_agent(
 
 #[cfg(test)]
 mod tests {
+    use super::super::url::SshAddress;
     use super::*;
 
     #[test]
@@ -393,21 +389,28 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_missing_agent_and_a_silent_server_are_told_apart() {
+    async fn nobody_listening_is_told() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = SshAddress {
-            user: None,
-            host: "127.0.0.1".to_owned(),
-            port: listener.local_addr().unwrap().port(),
-            path: "/a".to_owned(),
-        };
+        let port = listener.local_addr().unwrap().port();
         drop(listener);
-        let access = Ssh {
-            user: "git".to_owned(),
-            identities: Vec::new(),
-            known_hosts: KnownHosts::default(),
+        let way = SshWay {
+            address: SshAddress {
+                user: None,
+                host: "127.0.0.1".to_owned(),
+                port,
+                path: "/a".to_owned(),
+            },
+            access: Ssh {
+                user: "git".to_owned(),
+                identities: Vec::new(),
+                known_hosts: KnownHosts::default(),
+            },
+            proxy: None,
         };
-        let error = connect(&address, &access, None).await.err().unwrap();
-        assert!(matches!(error, TransportError::Connect { .. }), "{error:?}");
+        let error = connect(&way).await.err().unwrap();
+        assert_eq!(
+            error.to_string(),
+            format!("cannot connect to 127.0.0.1:{port}")
+        );
     }
 }

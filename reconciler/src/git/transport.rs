@@ -118,7 +118,7 @@ pub(super) fn with_remote<T>(
     let guard = Guard::enter(Arc::clone(&call));
     let url = match remote.way() {
         Way::Local => remote.address().to_string(),
-        Way::Http(_) | Way::Ssh { .. } => URL.to_owned(),
+        Way::Http(_) | Way::Ssh(_) => URL.to_owned(),
     };
     let done = repository
         .remote_anonymous(&url)
@@ -176,7 +176,7 @@ fn prepare() -> Result<(), git2::Error> {
     // SAFETY: see above.
     unsafe { git2::opts::set_verify_owner_validation(false)? };
     // SAFETY: see above.
-    unsafe { git2::transport::register("imgauto", |remote| transport(remote)) }
+    unsafe { git2::transport::register("imgauto", transport) }
 }
 
 fn transport(remote: &git2::Remote<'_>) -> Result<Transport, git2::Error> {
@@ -198,7 +198,7 @@ impl SmartSubtransport for Subtransport {
         let call = Arc::clone(&self.0);
         match call.remote.way() {
             Way::Http(_) => Ok(Box::new(HttpStream::new(call, service))),
-            Way::Ssh { .. } => match SshStream::open(Arc::clone(&call), service) {
+            Way::Ssh(_) => match SshStream::open(Arc::clone(&call), service) {
                 Ok(stream) => Ok(Box::new(stream)),
                 Err(error) => Err(to_git2(&call.fail(error))),
             },

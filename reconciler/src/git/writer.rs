@@ -215,7 +215,7 @@ fn drive<H: Holder, E>(
             .pause((job.pause)(attempt))
             .map_err(|source| GitError::Remote {
                 address: job.remote.address().to_string(),
-                source,
+                source: Box::new(source),
             })?;
     }
 }

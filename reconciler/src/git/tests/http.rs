@@ -15,7 +15,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 fn failure(fixture: &Fixture, remote: &Remote) -> TransportError {
     match fixture.mirror().list(remote).unwrap_err() {
-        GitError::Remote { source, .. } => source,
+        GitError::Remote { source, .. } => *source,
         other => panic!("{other:?}"),
     }
 }

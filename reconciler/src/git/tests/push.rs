@@ -197,7 +197,7 @@ fn push_options_are_kept_from_servers_that_do_not_take_them() {
     let bench = Bench::new();
     let update = bench.update("refs/heads/main", Expect::ForwardFrom(bench.tip));
     let pushed = bench
-        .push(&[update.clone()], &options(&[("topic", "x")]))
+        .push(std::slice::from_ref(&update), &options(&[("topic", "x")]))
         .unwrap();
     assert_eq!(pushed.outcomes, [Outcome::Pushed]);
     assert!(pushed.options_ignored);
