@@ -59,6 +59,9 @@ pub enum TransportError {
         #[source]
         source: reqwest::Error,
     },
+    /// A token has characters that no HTTP header can hold.
+    #[error("the token contains line breaks or other characters that cannot be sent")]
+    Token,
     /// The time for this operation is over.
     #[error("timed out after {} s", .0.as_secs_f64())]
     Timeout(Duration),

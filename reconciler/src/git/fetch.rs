@@ -108,7 +108,7 @@ impl Repository {
             let connection = connect(handle, call, Direction::Fetch)?;
             Ok(Listing::read(connection.list()?))
         });
-        finish(remote, "list the refs", listed)
+        finish(remote, Phase::Fetch, listed)
     }
 
     /// Fetches what `plan` needs, unless it is here already, and decides where work starts.
@@ -148,7 +148,7 @@ impl Repository {
             }
             Ok(Ok((listing, course, wants)))
         });
-        let (listing, course, wants) = finish(remote, "fetch", fetched)??;
+        let (listing, course, wants) = finish(remote, Phase::Fetch, fetched)??;
         let start = self.keep_newest(&ask, &wants)?;
         Ok(Fetched {
             start,
@@ -361,28 +361,44 @@ fn download(
     handle.download(&want.sources, Some(&mut options))
 }
 
-/// Puts the remote's address to what went wrong with it.
+/// What a remote was asked for.
+#[derive(Clone, Copy)]
+pub(super) enum Phase {
+    Fetch,
+    Push,
+}
+
+/// Says what a remote was asked for when that went wrong.
 pub(super) fn finish<T>(
     remote: &Remote,
-    attempt: &str,
+    phase: Phase,
     done: Result<Result<T, git2::Error>, TransportError>,
 ) -> Result<T, GitError> {
-    match done {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) if error.message().contains("object format") => Err(GitError::Sha256 {
-            address: remote.address().to_string(),
-        }),
+    let address = || remote.address().to_string();
+    let source = match done {
+        Ok(Ok(value)) => return Ok(value),
+        Ok(Err(error)) if error.message().contains("object format") => {
+            return Err(GitError::Sha256 { address: address() });
+        }
         // What the remote says in the protocol itself reaches us as a libgit2 text.
-        Ok(Err(error)) if error.class() == git2::ErrorClass::Net => Err(GitError::Remote {
-            address: remote.address().to_string(),
-            source: Box::new(TransportError::Remote(clean(error.message()))),
-        }),
-        Ok(Err(error)) => Err(failed(format!("{attempt} from {}", remote.address()))(
-            error,
-        )),
-        Err(source) => Err(GitError::Remote {
-            address: remote.address().to_string(),
-            source: Box::new(source),
-        }),
-    }
+        Ok(Err(error)) if error.class() == git2::ErrorClass::Net => {
+            TransportError::Remote(clean(error.message()))
+        }
+        Ok(Err(error)) => {
+            let attempt = match phase {
+                Phase::Fetch => format!("fetch from {}", address()),
+                Phase::Push => format!("push to {}", address()),
+            };
+            return Err(failed(attempt)(error));
+        }
+        Err(source) => source,
+    };
+    let source = Box::new(source);
+    Err(match phase {
+        Phase::Fetch => GitError::Remote {
+            address: address(),
+            source,
+        },
+        Phase::Push => GitError::PushFailed(source),
+    })
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use git2::{Direction, Oid, PushOptions, RemoteCallbacks};
 
 use super::error::clean;
-use super::fetch::{Listing, connect, finish};
+use super::fetch::{Listing, Phase, connect, finish};
 use super::remote::Remote;
 use super::repository::{GitError, Repository};
 use super::transport::{Call, with_remote};
@@ -116,7 +116,7 @@ impl Repository {
         let done = with_remote(&self.inner, remote, |handle, call| {
             self.push_over(handle, call, updates, &options)
         });
-        let pushed = finish(remote, "push", done)??;
+        let pushed = finish(remote, Phase::Push, done)??;
         for (update, outcome) in updates.iter().zip(&pushed.outcomes) {
             if matches!(outcome, Outcome::Pushed | Outcome::UpToDate) {
                 self.set_ref(&self.tracking_ref(&update.reference), update.commit)?;

@@ -138,7 +138,7 @@ fn http_client(
         .user_agent(USER_AGENT)
         .redirect(redirect::Policy::none())
         .connect_timeout(Duration::from_secs(30));
-    if let Some(value) = authorization(access) {
+    if let Some(value) = authorization(access)? {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, value);
         builder = builder.default_headers(headers);
@@ -160,18 +160,19 @@ fn http_client(
     builder.build().map_err(failed("TLS settings"))
 }
 
-fn authorization(access: &Access) -> Option<HeaderValue> {
+fn authorization(access: &Access) -> Result<Option<HeaderValue>, TransportError> {
     let text: SecretString = match access {
         Access::Basic { username, password } => {
             let pair = format!("{username}:{}", password.expose_secret());
             format!("Basic {}", BASE64.encode(pair)).into()
         }
         Access::Bearer(token) => format!("Bearer {}", token.expose_secret()).into(),
-        Access::Anonymous | Access::Ssh(_) => return None,
+        Access::Anonymous | Access::Ssh(_) => return Ok(None),
     };
-    let mut value = HeaderValue::from_bytes(text.expose_secret().as_bytes()).ok()?;
+    let mut value = HeaderValue::from_bytes(text.expose_secret().as_bytes())
+        .map_err(|_| TransportError::Token)?;
     value.set_sensitive(true);
-    Some(value)
+    Ok(Some(value))
 }
 
 fn http_proxy(proxy: &Proxy) -> reqwest::Result<reqwest::Proxy> {

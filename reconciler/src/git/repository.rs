@@ -30,6 +30,9 @@ pub enum GitError {
         #[source]
         source: Box<TransportError>,
     },
+    /// The same, while pushing to it. The text is Flux's.
+    #[error("failed to push to remote")]
+    PushFailed(#[source] Box<TransportError>),
     /// The remote has no such ref. The text is Flux's.
     #[error("unable to clone '{address}': couldn't find remote ref \"{reference}\"")]
     MissingRef {
@@ -150,6 +153,15 @@ pub enum GitError {
 }
 
 impl GitError {
+    /// Returns what is wrong with the connection, if that is what is wrong.
+    #[must_use]
+    pub fn transport(&self) -> Option<&TransportError> {
+        match self {
+            Self::Remote { source, .. } | Self::PushFailed(source) => Some(source),
+            _ => None,
+        }
+    }
+
     /// Returns whether the local copy is to blame, so that a new one helps.
     #[must_use]
     pub fn is_damage(&self) -> bool {

@@ -15,7 +15,8 @@ pub enum Kind {
     Symlink,
     /// A commit of another repository; never followed.
     Submodule,
-    /// Something with a name that is not UTF-8, shown with replacement characters; cannot be edited.
+    /// Something with a name that is not UTF-8 (shown with replacement characters) or that no file may have, such as
+    /// `..`; cannot be edited.
     Unnamable,
 }
 
@@ -104,9 +105,9 @@ impl Repository {
                         break;
                     }
                     Some(kind) => files.push(File {
-                        kind: match std::str::from_utf8(entry.name_bytes()) {
-                            Ok(_) if !path.contains('\u{fffd}') => kind,
-                            _ => Kind::Unnamable,
+                        kind: match is_usable(&path) {
+                            true => kind,
+                            false => Kind::Unnamable,
                         },
                         path,
                         id: entry.id(),
@@ -139,6 +140,14 @@ fn kind(mode: i32) -> Option<Kind> {
         _ if mode & 0o111 != 0 => Some(Kind::Executable),
         _ => Some(Kind::Regular),
     }
+}
+
+/// Returns whether a path of a tree can be written back and checked out: hostile trees hold names that cannot.
+fn is_usable(path: &str) -> bool {
+    !path.contains(char::REPLACEMENT_CHARACTER)
+        && path
+            .split('/')
+            .all(|part| !matches!(part, "" | "." | "..") && !part.eq_ignore_ascii_case(".git"))
 }
 
 /// Makes a path relative to the root it cannot leave.
@@ -222,6 +231,14 @@ mod tests {
         ] {
             assert_eq!(clamp(path), clean, "{path}");
         }
+    }
+
+    #[test]
+    fn names_no_file_may_have_are_not_usable() {
+        for path in ["a/../b", "..", "./a", "a//b", "a/.GIT/config", "a/\u{fffd}"] {
+            assert!(!is_usable(path), "{path}");
+        }
+        assert!(is_usable("a/..b/.gitignore"));
     }
 
     proptest! {

@@ -115,7 +115,13 @@ impl Mirror {
         job: &Job<'_>,
         mut build: impl FnMut(&Tip<'_>) -> Result<Vec<Oid>, E>,
     ) -> Result<Written, WriteError<E>> {
-        drive(job, self, &mut build)
+        match drive(job, self, &mut build) {
+            Err(WriteError::Git(error)) if error.is_damage() => {
+                self.reset()?;
+                drive(job, self, &mut build)
+            }
+            other => other,
+        }
     }
 }
 

@@ -70,6 +70,37 @@ fn wrong_credentials_end_in_fluxs_text_without_them() {
 }
 
 #[test]
+fn a_push_that_is_not_let_in_says_so_in_fluxs_words() {
+    let fixture = Fixture::with_repository();
+    let mut mirror = fixture.mirror();
+    let fetched = mirror.fetch(&fixture.remote(), &on_main(), &last_tag);
+    let start = fetched.unwrap().start;
+    let update = Update {
+        commit: set_image(&mirror, start, "2"),
+        reference: "refs/heads/main".to_owned(),
+        expect: Expect::ForwardFrom(start),
+    };
+    fixture.before(|_, uri| {
+        let pushing = uri.query() == Some("service=git-receive-pack");
+        pushing.then(|| answer(StatusCode::UNAUTHORIZED, "text/plain", ""))
+    });
+    let pushed = mirror.push(&fixture.remote(), &[update], &Push::default());
+    assert_eq!(
+        chain(&pushed.unwrap_err()),
+        "failed to push to remote: authentication required: "
+    );
+}
+
+#[test]
+fn a_token_that_cannot_be_sent_is_refused() {
+    let fixture = Fixture::new();
+    let data = [("bearerToken".to_owned(), b"a\nb".to_vec())].into();
+    let settings = Settings::from_secret(&fixture.url("a.git"), Some(&data)).unwrap();
+    let refused = Remote::new(settings, fixture.runtime.handle().clone());
+    assert!(matches!(refused, Err(TransportError::Token)));
+}
+
+#[test]
 fn statuses_are_told_apart() {
     let fixture = Fixture::with_repository();
     let missing = fixture.remote_at(&fixture.url("missing.git"));
