@@ -59,6 +59,9 @@ pub enum TransportError {
         #[source]
         source: reqwest::Error,
     },
+    /// The CA is text without a certificate in it.
+    #[error("cannot use the CA: there is no certificate in it")]
+    EmptyCa,
     /// A token has characters that no HTTP header can hold.
     #[error("the token contains line breaks or other characters that cannot be sent")]
     Token,

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use super::error::TransportError;
 use super::settings::{Access, Proxy, Settings, Ssh, Tls};
+use super::ssh::connection::Kept;
 use super::url::{Address, SshAddress};
 
 /// Some hosts only serve clients whose name begins with `git/`.
@@ -46,6 +47,7 @@ pub(super) struct SshWay {
     pub(super) address: SshAddress,
     pub(super) access: Ssh,
     pub(super) proxy: Option<Proxy>,
+    pub(super) kept: Kept,
 }
 
 impl Remote {
@@ -72,10 +74,11 @@ impl Remote {
                 address: ssh.clone(),
                 access,
                 proxy,
+                kept: Kept::default(),
             })),
             (Address::Ssh(ssh), _) => {
                 return Err(TransportError::KeyRefused {
-                    host: format!("{}:{}", ssh.host, ssh.port),
+                    host: ssh.host_and_port(),
                     user: ssh.user.clone().unwrap_or_default(),
                     keys: "no key".to_owned(),
                 });
@@ -145,6 +148,9 @@ fn http_client(
     }
     if let Some(pem) = &tls.ca {
         let authorities = Certificate::from_pem_bundle(pem).map_err(failed("CA"))?;
+        if authorities.is_empty() {
+            return Err(TransportError::EmptyCa);
+        }
         builder = builder.tls_certs_only(authorities);
     }
     if let Some(identity) = &tls.identity {

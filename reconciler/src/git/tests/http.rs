@@ -301,6 +301,13 @@ fn a_ca_and_a_client_certificate_that_are_none_are_named() {
         }),
         "cannot use the client certificate"
     );
+    assert_eq!(
+        with(Tls {
+            ca: Some(b"garbage".to_vec()),
+            identity: None
+        }),
+        "cannot use the CA: there is no certificate in it"
+    );
     let ca = b"-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----".to_vec();
     assert_eq!(
         with(Tls {
