@@ -175,18 +175,15 @@ mod tests {
 
     #[test]
     fn hashed_names() {
-        // `ssh-keygen -H` of "example.com" with the salt of twenty zero bytes.
-        let mut mac = Hmac::<Sha1>::new_from_slice(&[0; 20]).unwrap();
-        mac.update(b"example.com");
-        let hash: [u8; 20] = mac.finalize().into_bytes().into();
-        let hashed = HostPatterns::HashedName {
-            salt: vec![0; 20],
-            hash,
-        };
-        let text = format!("{} {ED25519}", hashed.to_string());
-        assert!(text.starts_with("|1|"));
-        assert_eq!(check(&text, "example.com", 22), Verdict::Known);
-        assert_eq!(check(&text, "example.org", 22), Verdict::Unknown);
+        // What `ssh-keygen -H` made of "example.com" and "[example.com]:2222".
+        let plain =
+            format!("|1|iCWMLaQK1QAw1zoo49U3rFRfhmY=|FmY4xr68EWxWC27IBaiGNF8Re+g= {ED25519}");
+        let port =
+            format!("|1|8mt8gplSH2fD/T9VPgPz1TsiiIY=|mJpocEjchPch9QmSbP8hvv2noC4= {ED25519}");
+        assert_eq!(check(&plain, "example.com", 22), Verdict::Known);
+        assert_eq!(check(&plain, "example.org", 22), Verdict::Unknown);
+        assert_eq!(check(&plain, "example.com", 2222), Verdict::Unknown);
+        assert_eq!(check(&port, "example.com", 2222), Verdict::Known);
     }
 
     #[test]

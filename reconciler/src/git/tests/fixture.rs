@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{Method, Response, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Method, Response, StatusCode, Uri, header};
 use engine::branch::{CheckoutRef, Gates, Plan, plan};
 use jiff::tz::Offset;
 use tempfile::TempDir;
@@ -32,6 +32,7 @@ struct Shared {
     authorization: Mutex<Option<String>>,
     before: Mutex<Option<Before>>,
     requests: Mutex<Vec<String>>,
+    headers: Mutex<HeaderMap>,
 }
 
 impl Fixture {
@@ -46,6 +47,7 @@ impl Fixture {
             authorization: Mutex::new(None),
             before: Mutex::new(None),
             requests: Mutex::new(Vec::new()),
+            headers: Mutex::new(HeaderMap::new()),
         });
         let listener = runtime
             .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
@@ -143,6 +145,14 @@ impl Fixture {
         std::mem::take(&mut self.state.requests.lock().unwrap())
     }
 
+    /// A header of the last request.
+    pub(super) fn header(&self, name: &str) -> Option<String> {
+        let headers = self.state.headers.lock().unwrap();
+        headers
+            .get(name)
+            .map(|value| value.to_str().unwrap().to_owned())
+    }
+
     /// Somebody else commits to a branch of `a.git`, which must exist.
     pub(super) fn somebody_commits(&self, branch: &str, file: &str) -> String {
         somebody_commits(&self.bare(), branch, file)
@@ -228,11 +238,12 @@ async fn serve(
     State(state): State<Arc<Shared>>,
     method: Method,
     uri: Uri,
-    headers: axum::http::HeaderMap,
+    headers: HeaderMap,
     body: Bytes,
 ) -> Response<Body> {
     let shown = format!("{method} {}", uri.path());
     state.requests.lock().unwrap().push(shown);
+    *state.headers.lock().unwrap() = headers.clone();
     let given = headers
         .get(header::AUTHORIZATION)
         .map(|value| value.to_str().unwrap().to_owned());

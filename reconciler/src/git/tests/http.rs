@@ -272,13 +272,21 @@ fn an_http_proxy_is_shown_its_login() {
     let proxy = fixture.url("").replace("://", "://me:secret@");
     settings.proxy = Some(Proxy::parse(&proxy).unwrap());
     let remote = Remote::new(settings, fixture.runtime.handle().clone()).unwrap();
-    fixture.require("never");
-    // The fixture plays the proxy: it is asked for the whole URL and refuses for lack of another header.
-    assert!(matches!(
-        failure(&fixture, &remote),
-        TransportError::AuthenticationRequired(_)
-    ));
-    assert_eq!(fixture.requests(), ["GET /a.git/info/refs"]);
+    // The fixture plays the proxy: it is asked for the whole URL, and finds the repository in its path.
+    assert!(fixture.mirror().list(&remote).is_ok());
+    assert_eq!(fixture.header("host").unwrap(), "git.invalid");
+    assert_eq!(
+        fixture.header("proxy-authorization").unwrap(),
+        "Basic bWU6c2VjcmV0"
+    );
+}
+
+#[test]
+fn servers_see_a_git_client() {
+    let fixture = Fixture::with_repository();
+    fixture.mirror().list(&fixture.remote()).unwrap();
+    let agent = fixture.header("user-agent").unwrap();
+    assert!(agent.starts_with("git/imgauto-"), "{agent}");
 }
 
 #[test]
