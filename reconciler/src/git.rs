@@ -2,6 +2,7 @@
 //!
 //! Everything here blocks. Async callers use `spawn_blocking`; see [`Remote::new`].
 
+mod advertisement;
 mod checkout;
 mod commit;
 mod error;

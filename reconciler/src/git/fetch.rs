@@ -48,15 +48,18 @@ impl Listing {
         self.refs.iter().map(|(name, id)| (name.as_str(), *id))
     }
 
-    pub(super) fn read(heads: &[git2::RemoteHead<'_>]) -> Self {
+    pub(super) fn read(
+        call: &Call,
+        connection: &git2::RemoteConnection<'_, '_, '_>,
+    ) -> Result<Self, git2::Error> {
         let mut listing = Self::default();
-        for head in heads {
-            match head.name().strip_suffix("^{}") {
-                Some(tag) => listing.peeled.insert(tag.to_owned(), head.oid()),
-                None => listing.refs.insert(head.name().to_owned(), head.oid()),
+        for (name, id) in call.refs(connection)? {
+            match name.strip_suffix("^{}") {
+                Some(tag) => listing.peeled.insert(tag.to_owned(), id),
+                None => listing.refs.insert(name, id),
             };
         }
-        listing
+        Ok(listing)
     }
 
     /// Returns the id a ref has on the remote, tags not peeled.
@@ -106,7 +109,7 @@ impl Repository {
     pub fn list(&self, remote: &Remote) -> Result<Listing, GitError> {
         let listed = with_remote(&self.inner, remote, |handle, call| {
             let connection = connect(handle, call, Direction::Fetch)?;
-            Ok(Listing::read(connection.list()?))
+            Listing::read(call, &connection)
         });
         finish(remote, Phase::Fetch, listed)
     }
@@ -136,7 +139,7 @@ impl Repository {
         };
         let fetched = with_remote(&self.inner, remote, |handle, call| {
             let mut connection = connect(handle, call, Direction::Fetch)?;
-            let listing = Listing::read(connection.list()?);
+            let listing = Listing::read(call, &connection)?;
             let (course, wants) = match ask.wants(&listing, call) {
                 Ok(decided) => decided,
                 Err(error) => return Ok(Err(error)),

@@ -133,7 +133,7 @@ impl Repository {
         options: &[String],
     ) -> Result<Result<Pushed, GitError>, git2::Error> {
         let mut connection = connect(handle, call, Direction::Push)?;
-        let listing = Listing::read(connection.list()?);
+        let listing = Listing::read(call, &connection)?;
         let takes_options = call.server_can("push-options");
         let mut outcomes: Vec<Option<Outcome>> = updates
             .iter()

@@ -5,12 +5,14 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, Once};
 
 use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream, Transport};
-use git2::{ConfigLevel, ErrorClass, ErrorCode};
+use git2::{ConfigLevel, ErrorClass, ErrorCode, Oid};
 use url::Url;
 
+use super::advertisement::Advertisement;
 use super::error::TransportError;
 use super::http::HttpStream;
 use super::remote::{Limit, Remote, Way};
@@ -28,12 +30,9 @@ pub(super) struct Call {
     pub(super) remote: Remote,
     pub(super) limit: Limit,
     failure: Mutex<Option<TransportError>>,
-    advertisement: Mutex<Vec<u8>>,
+    advertisement: Mutex<Advertisement>,
     moved_to: Mutex<Option<Url>>,
 }
-
-/// How much of the ref advertisement is kept, in bytes; the server's capabilities stand in its first lines.
-const MAX_ADVERTISEMENT: usize = 8192;
 
 impl Call {
     /// Keeps the typed error beside the text that libgit2 will carry.
@@ -72,23 +71,27 @@ impl Call {
     }
 
     pub(super) fn note_advertisement(&self, bytes: &[u8]) {
-        let mut kept = lock(&self.advertisement);
-        let room = MAX_ADVERTISEMENT.saturating_sub(kept.len());
-        kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        lock(&self.advertisement).feed(bytes);
     }
 
     /// Returns whether the server announced `capability`, such as `push-options`.
     pub(super) fn server_can(&self, capability: &str) -> bool {
-        let kept = lock(&self.advertisement);
-        let Some(end_of_ref) = memchr::memchr(0, &kept) else {
-            return false;
-        };
-        kept[end_of_ref + 1..]
-            .split(|byte| *byte == b'\n')
-            .next()
-            .unwrap_or_default()
-            .split(|byte| *byte == b' ')
-            .any(|word| word == capability.as_bytes())
+        lock(&self.advertisement).offers(capability)
+    }
+
+    /// Returns the refs the server announced; directories announce nothing, libgit2 reads them itself.
+    pub(super) fn refs(
+        &self,
+        connection: &git2::RemoteConnection<'_, '_, '_>,
+    ) -> Result<Vec<(String, Oid)>, git2::Error> {
+        match self.remote.way() {
+            Way::Local => Ok(connection
+                .list()?
+                .iter()
+                .map(|head| (head.name().to_owned(), head.oid()))
+                .collect()),
+            Way::Http(_) | Way::Ssh(_) => Ok(lock(&self.advertisement).refs().to_vec()),
+        }
     }
 }
 
@@ -111,7 +114,7 @@ pub(super) fn with_remote<T>(
         remote: remote.clone(),
         limit: remote.limit(),
         failure: Mutex::new(None),
-        advertisement: Mutex::new(Vec::new()),
+        advertisement: Mutex::default(),
         moved_to: Mutex::new(None),
     });
     call.limit.check()?;
@@ -120,10 +123,18 @@ pub(super) fn with_remote<T>(
         Way::Local => remote.address().to_string(),
         Way::Http(_) | Way::Ssh(_) => URL.to_owned(),
     };
-    let done = repository
-        .remote_anonymous(&url)
-        .and_then(|mut handle| work(&mut handle, &call));
+    // The binding panics over a server's texts that are not UTF-8; nothing of `work` is looked at afterwards.
+    let done = catch_unwind(AssertUnwindSafe(|| {
+        repository
+            .remote_anonymous(&url)
+            .and_then(|mut handle| work(&mut handle, &call))
+    }));
     drop(guard);
+    let Ok(done) = done else {
+        return Err(TransportError::Remote(
+            "something that is no text".to_owned(),
+        ));
+    };
     match (done, call.take_failure()) {
         (Ok(value), _) => Ok(Ok(value)),
         (Err(_), Some(failure)) => Err(failure),

@@ -155,6 +155,26 @@ fn refs_outside_branches_and_tags_are_fetched_by_name() {
 }
 
 #[test]
+fn branches_with_names_that_are_no_text_disturb_nobody() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let fixture = Fixture::with_repository();
+    let tip = git(&fixture.bare(), &["rev-parse", "main"]);
+    let odd = std::ffi::OsStr::from_bytes(b"refs/heads/f\xfcr");
+    std::fs::write(fixture.bare().join(odd), format!("{tip}\n")).unwrap();
+    let mut mirror = fixture.mirror();
+    let remote = fixture.remote();
+    let start = mirror.fetch(&remote, &on_main(), &last_tag).unwrap().start;
+    assert_eq!(start.to_string(), tip);
+    let update = Update {
+        commit: super::fixture::set_image(&mirror, start, "2"),
+        reference: "refs/heads/main".to_owned(),
+        expect: Expect::ForwardFrom(start),
+    };
+    let pushed = mirror.push(&remote, &[update], &Push::default()).unwrap();
+    assert_eq!(pushed.outcomes, [Outcome::Pushed]);
+}
+
+#[test]
 fn a_missing_branch_is_named() {
     let fixture = Fixture::with_repository();
     let error = fetch(&fixture, &branch("nope")).unwrap_err();

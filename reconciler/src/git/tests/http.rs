@@ -230,6 +230,33 @@ fn a_silent_server_is_given_up_in_time() {
 }
 
 #[test]
+fn a_server_that_drips_is_given_up_in_time() {
+    use std::io::{Read as _, Write as _};
+    let fixture = Fixture::with_repository();
+    let (listener, url) = silent();
+    let dripping = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = [0; 1024];
+        assert!(stream.read(&mut request).unwrap() > 0);
+        let content_type = "application/x-git-upload-pack-advertisement";
+        // One long line of which a byte comes now and then.
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\n\r\n0fff");
+        let mut sent = stream.write_all(head.as_bytes());
+        while sent.is_ok() {
+            std::thread::sleep(Duration::from_millis(20));
+            sent = stream.write_all(b"x");
+        }
+    });
+    let mut settings = Settings::local(&url, None).unwrap();
+    settings.timeout = Duration::from_millis(500);
+    let remote = Remote::new(settings, fixture.runtime.handle().clone()).unwrap();
+    let error = failure(&fixture, &remote);
+    assert!(matches!(error, TransportError::Timeout(_)), "{error:?}");
+    drop((remote, fixture));
+    dripping.join().unwrap();
+}
+
+#[test]
 fn cancelling_stops_a_running_operation_and_every_later_one() {
     let fixture = Fixture::with_repository();
     let (_listener, url) = silent();
