@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use super::repository::{GitError, Repository, failed};
 use super::transport::register;
+use super::url::Address;
 
 /// A repository with a work tree that belongs to somebody.
 pub struct Checkout {
@@ -161,6 +162,13 @@ impl Checkout {
             .or_else(|_| config.get_string(&format!("remote.{remote}.url")))
             .map_err(|_| CheckoutError::NoUpstream(branch.to_owned()))?;
         self.repository.tracking = format!("refs/remotes/{remote}");
+        let url = match Address::parse(&url) {
+            // Git takes such a path from the work tree.
+            Ok((Address::Local(path), _)) if path.is_relative() => {
+                self.work_tree.join(path).display().to_string()
+            }
+            _ => url,
+        };
         Ok(Upstream {
             remote,
             url,

@@ -3,9 +3,10 @@
 //! libgit2 asks a process-wide factory for a transport and tells it nothing about the caller. A call therefore leaves
 //! its context in a thread-local while it runs; libgit2 asks on the calling thread.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, Once};
 
 use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream, Transport};
@@ -123,23 +124,32 @@ pub(super) fn with_remote<T>(
         Way::Local => remote.address().to_string(),
         Way::Http(_) | Way::Ssh(_) => URL.to_owned(),
     };
-    // The binding panics over a server's texts that are not UTF-8; nothing of `work` is looked at afterwards.
     let done = catch_unwind(AssertUnwindSafe(|| {
         repository
             .remote_anonymous(&url)
             .and_then(|mut handle| work(&mut handle, &call))
     }));
     drop(guard);
-    let Ok(done) = done else {
-        return Err(TransportError::Remote(
-            "something that is no text".to_owned(),
-        ));
+    let done = match done {
+        Ok(done) => done,
+        Err(panic) if is_over_text(panic.as_ref()) => {
+            let text = "something that is not UTF-8 text".to_owned();
+            return Err(TransportError::Remote(text));
+        }
+        Err(panic) => resume_unwind(panic),
     };
     match (done, call.take_failure()) {
         (Ok(value), _) => Ok(Ok(value)),
         (Err(_), Some(failure)) => Err(failure),
         (Err(error), None) => Ok(Err(error)),
     }
+}
+
+/// Returns whether git2 panicked over a text of the server's that is not UTF-8, as it does for the reasons of refused refs.
+fn is_over_text(panic: &(dyn Any + Send)) -> bool {
+    panic
+        .downcast_ref::<String>()
+        .is_some_and(|text| text.contains("Utf8Error"))
 }
 
 /// Makes the context current and puts back what was there before.

@@ -69,6 +69,10 @@ fn a_checkout_knows_its_branch_and_upstream() {
     );
     assert_eq!(upstream.url, bench.fixture.url("a.git"));
     assert_eq!(bench.checkout.upstream("other").unwrap().branch, "other");
+    bench.git(&["remote", "set-url", "origin", "../a.git"]);
+    let relative = bench.checkout.upstream("main").unwrap();
+    let remote = bench.fixture.remote_at(&relative.url);
+    assert!(bench.checkout.repository().list(&remote).is_ok());
     bench.git(&["remote", "remove", "origin"]);
     let error = bench.checkout.upstream("main").unwrap_err();
     assert!(matches!(error, CheckoutError::NoUpstream(_)));

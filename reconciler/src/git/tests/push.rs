@@ -144,6 +144,29 @@ fn row_133_a_hook_that_declines_is_quoted() {
 }
 
 #[test]
+fn a_reason_that_is_no_text_is_an_error() {
+    let bench = Bench::new();
+    bench.fixture.before(|method, _| {
+        // In one packet of the side band: "unpack ok", the refusal, a flush.
+        let report = b"000eunpack ok\n0020ng refs/heads/main \xfc\xfc\xfc\xfc\n0000";
+        let packet = format!("{:04x}\u{1}", report.len() + 5);
+        let body = [packet.as_bytes(), report, b"0000"].concat();
+        (method == "POST").then(|| {
+            axum::http::Response::builder()
+                .header("content-type", "application/x-git-receive-pack-result")
+                .body(axum::body::Body::from(body))
+                .unwrap()
+        })
+    });
+    let update = bench.update("refs/heads/main", Expect::ForwardFrom(bench.tip));
+    let error = bench.push(&[update], &Push::default()).unwrap_err();
+    assert!(
+        error.transport().unwrap().to_string().contains("not UTF-8"),
+        "{error:?}"
+    );
+}
+
+#[test]
 fn a_branch_that_moves_while_the_pack_is_under_way_counts_as_moved() {
     let bench = Bench::new();
     let bare = bench.fixture.bare();
