@@ -1,5 +1,9 @@
 //! The only user of the Git protocol: mirrors, tree-level commits, push.
 //!
+//! [`Settings`] say how a remote is reached, [`Remote`] is that made ready. A [`Mirror`] holds what was fetched from a
+//! remote, a [`Checkout`] is a user's own; both lead to a [`Repository`], which lists files, makes commits in memory,
+//! fetches and pushes. [`Mirror::write`] is the whole job: fetch, build, push, and again when somebody was faster.
+//!
 //! Everything here blocks. Async callers use `spawn_blocking`; see [`Remote::new`].
 
 mod advertisement;

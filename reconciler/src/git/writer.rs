@@ -176,20 +176,12 @@ fn drive<H: Holder, E>(
         .map(|refspec| refspec.destination(&job.plan.push_ref()))
         .transpose()
         .map_err(WriteError::Refspec)?;
-    let mut unmoved: Option<(Oid, String)> = None;
+    let mut blamed = None;
     let mut attempt = 1;
     loop {
         let fetched = holder.refresh(job)?;
         let repository = holder.repository();
-        if let Some((tip, text)) = unmoved.take()
-            && tip == fetched.start
-        {
-            // The server blamed a race, but nobody has pushed: it means something else.
-            return Err(WriteError::Refused {
-                text: format!("command error on {}: {text}", job.plan.push_ref()),
-                messages: String::new(),
-            });
-        }
+        let state = (fetched.start, fetched.push_tip);
         let tip = Tip {
             repository,
             commit: fetched.start,
@@ -206,8 +198,14 @@ fn drive<H: Holder, E>(
                 }
                 return Ok(written);
             }
-            Round::Moved(text) if !text.is_empty() => unmoved = Some((fetched.start, text)),
-            Round::Moved(_) => {}
+            // The server blames a race for the second time, but nobody has pushed: it means something else.
+            Round::Moved(text) if !text.is_empty() && blamed == Some(state) => {
+                return Err(WriteError::Refused {
+                    text: format!("command error on {}: {text}", job.plan.push_ref()),
+                    messages: String::new(),
+                });
+            }
+            Round::Moved(_) => blamed = Some(state),
         }
         if attempt >= job.attempts {
             return Err(WriteError::Busy {

@@ -163,6 +163,9 @@ fn a_server_that_blames_a_race_which_is_none_is_believed_once() {
         text.starts_with("failed to push to remote: command error on refs/heads/main: "),
         "{text}"
     );
+    let pushes = fixture.requests().into_iter();
+    let pushes = pushes.filter(|request| request == "POST /a.git/git-receive-pack");
+    assert_eq!(pushes.count(), 2);
 }
 
 #[test]
@@ -206,6 +209,24 @@ fn row_117_without_all_branches_the_push_branch_is_recreated() {
     write(&fixture, &to_updates(REPLACING)).unwrap();
     assert_eq!(fixture.subjects("updates"), ["image 2", "on main", "first"]);
     fixture.fsck();
+}
+
+#[test]
+fn a_branch_that_is_replaced_may_move_meanwhile() {
+    let fixture = Fixture::with_repository();
+    git(&fixture.bare(), &["branch", "updates", "main"]);
+    let bare = fixture.bare();
+    let mut races = 0;
+    fixture.before(move |method, uri| {
+        if method == "POST" && uri.path().ends_with("git-receive-pack") && races < 2 {
+            races += 1;
+            somebody_commits(&bare, "updates", &format!("theirs {races}"));
+        }
+        None
+    });
+    let written = write(&fixture, &to_updates(REPLACING)).unwrap();
+    assert_eq!(written.attempts, 3);
+    assert_eq!(fixture.subjects("updates"), ["image 2", "first"]);
 }
 
 #[test]
