@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use git2::build::CheckoutBuilder;
 use git2::{ErrorCode, FileMode, Index, Oid};
@@ -12,6 +13,12 @@ use thiserror::Error;
 use super::repository::{GitError, Repository, failed};
 use super::transport::register;
 use super::url::Address;
+
+/// How the directories begin in which new files are prepared.
+const STAGING: &str = "imgauto-staging-";
+
+/// How old such a directory must be to be a leftover.
+const STAGING_AGE: Duration = Duration::from_secs(3600);
 
 /// A repository with a work tree that belongs to somebody.
 pub struct Checkout {
@@ -305,8 +312,9 @@ impl Checkout {
     /// Writes the new files beside the work tree, as a checkout would: with line endings and modes.
     fn stage(&self, to: Oid, changes: &[Change]) -> Result<TempDir, CheckoutError> {
         let parent = self.repository.inner.path();
+        sweep(parent);
         let staging = tempfile::Builder::new()
-            .prefix("imgauto-")
+            .prefix(STAGING)
             .tempdir_in(parent)
             .map_err(cannot("create a directory in", parent))?;
         let mut options = CheckoutBuilder::new();
@@ -370,6 +378,22 @@ impl Checkout {
             }
         }
         Ok(())
+    }
+}
+
+/// Removes what runs that were killed long ago have left behind; one that runs now is younger.
+fn sweep(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let ours = entry.file_name().to_string_lossy().starts_with(STAGING);
+        let age = entry
+            .metadata()
+            .and_then(|meta| meta.modified())
+            .ok()
+            .and_then(|modified| modified.elapsed().ok());
+        if ours && age.is_some_and(|age| age > STAGING_AGE) {
+            // What cannot be removed does no harm.
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
 }
 

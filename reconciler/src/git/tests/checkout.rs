@@ -150,6 +150,26 @@ fn a_run_that_ended_early_is_completed() {
 }
 
 #[test]
+fn leftovers_of_killed_runs_are_swept_once_they_are_old() {
+    let bench = Bench::new();
+    let commit = bench.image_two();
+    let git_directory = bench.work().join(".git");
+    let (old, young) = (
+        git_directory.join("imgauto-staging-old"),
+        git_directory.join("imgauto-staging-young"),
+    );
+    for directory in [&old, &young] {
+        std::fs::create_dir(directory).unwrap();
+    }
+    let yesterday = std::time::SystemTime::now() - std::time::Duration::from_secs(86_400);
+    let handle = std::fs::File::open(&old).unwrap();
+    handle.set_modified(yesterday).unwrap();
+    bench.checkout.advance(bench.head, commit).unwrap();
+    assert!(!old.exists());
+    assert!(young.exists());
+}
+
+#[test]
 fn a_branch_that_moved_stays_where_it_is() {
     let bench = Bench::new();
     let commit = bench.image_two();
