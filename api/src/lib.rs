@@ -1,1 +1,22 @@
 //! The Kubernetes types and names users write.
+//!
+//! The kinds are those of Flux, field for field: an object written for Flux's image controllers reads and
+//! writes the same here. A field that is not set is not written, so that a defaulted and an absent
+//! field stay apart.
+
+pub mod automation;
+pub mod duration;
+pub mod git_repository;
+pub mod keys;
+pub mod policy;
+pub mod reference;
+pub mod repository;
+
+pub use automation::{ImageUpdateAutomation, ImageUpdateAutomationSpec};
+pub use duration::DurationText;
+pub use git_repository::{GitRepository, GitRepositorySpec};
+pub use policy::{ImagePolicy, ImagePolicySpec};
+pub use repository::{ImageRepository, ImageRepositorySpec};
+
+#[cfg(test)]
+mod tests;
