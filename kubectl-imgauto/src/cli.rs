@@ -1,0 +1,321 @@
+//! The command line: verbs, the flags all of them take, and how its mistakes are told.
+//!
+//! A verb is a file in `commands/` with a `struct Args` and a `fn run(args, session)`; it joins here
+//! with one variant of [`Verb`] and one arm of [`Verb::run`].
+
+mod mistake;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::ValueParser;
+use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use engine::duration::GoDuration;
+
+use crate::commands::{completion, create, version};
+use crate::environment::Environment;
+use crate::error::{CliError, ExitStatus};
+use crate::flag_value;
+use crate::session::{Markers, Session, wants_color};
+
+pub(crate) use mistake::Outcome;
+
+/// Image updates through Git, from the shell.
+///
+/// Creates the resources and runs the whole automation on a checkout. Nothing here needs a cluster.
+/// Lines written for flux work unchanged: an `image` after the verb is accepted, and every flag
+/// keeps its name, default and meaning.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kubectl-imgauto",
+    bin_name = "kubectl imgauto",
+    version,
+    disable_version_flag = true,
+    max_term_width = 100
+)]
+pub(crate) struct Cli {
+    /// Print the version
+    #[arg(short = 'v', short_alias = 'V', long, action = ArgAction::Version)]
+    version: Option<bool>,
+    /// The flags every command takes.
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Write the manifest of a resource
+    Create(Box<create::Args>),
+    /// Print the version
+    Version(version::Args),
+    /// Print a completion script for a shell
+    Completion(completion::Args),
+}
+
+impl Verb {
+    /// Does it.
+    pub(crate) fn run(self, session: &mut Session<'_>) -> Result<ExitStatus, CliError> {
+        match self {
+            Self::Create(args) => create::run(*args, session),
+            Self::Version(args) => version::run(&args, session),
+            Self::Completion(args) => completion::run(&args, session),
+        }
+    }
+}
+
+/// The flags every command takes.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Global flags")]
+pub(crate) struct Globals {
+    /// Namespace to work in
+    ///
+    /// Without it: $IMGAUTO_NAMESPACE, then $FLUX_SYSTEM_NAMESPACE, then the one the kubeconfig sets
+    /// for the context, then flux-system.
+    #[arg(short, long, global = true, value_name = "NAMESPACE")]
+    pub(crate) namespace: Option<String>,
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: ColorChoice,
+    /// Use no colour, like --color=never
+    #[arg(long, global = true)]
+    no_color: bool,
+    /// Use no character beyond ASCII in messages
+    #[arg(long, global = true)]
+    pub(crate) ascii: bool,
+    /// Say nothing about progress
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Time an operation may take
+    #[arg(long, global = true, value_name = "DURATION", default_value = "5m0s", value_parser = flag_value::duration)]
+    pub(crate) timeout: GoDuration,
+    /// The flags that say which cluster is meant.
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+impl Globals {
+    /// Returns when to use colour.
+    #[expect(dead_code, reason = "manifests have no colour; reports ask")]
+    pub(crate) fn color(&self) -> ColorChoice {
+        if self.no_color {
+            ColorChoice::Never
+        } else {
+            self.color
+        }
+    }
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    /// On a terminal, unless the environment says otherwise
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// Which cluster is meant.
+///
+/// All connection flags of flux and kubectl are accepted; what needs no cluster reads only these.
+#[derive(Debug, Default)]
+pub(crate) struct Connection {
+    /// The kubeconfig to read in place of the usual ones.
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// The context to take in place of the current one.
+    pub(crate) context: Option<String>,
+}
+
+/// The connection flags with a value: name, name of the value, help.
+const CONNECTION_VALUES: &[(&str, &str, &str)] = &[
+    ("kubeconfig", "FILE", "Kubeconfig to read"),
+    ("context", "NAME", "Context of the kubeconfig to use"),
+    ("cluster", "NAME", "Cluster of the kubeconfig to use"),
+    ("user", "NAME", "User of the kubeconfig to use"),
+    ("token", "TOKEN", "Bearer token for the API server"),
+    ("as", "NAME", "User to impersonate"),
+    ("as-group", "NAME", "Group to impersonate, repeatable"),
+    ("as-uid", "UID", "UID to impersonate"),
+    (
+        "as-user-extra",
+        "KEY=VALUE",
+        "Extra of the user to impersonate, repeatable",
+    ),
+    ("cache-dir", "DIR", "Directory of the discovery cache"),
+    (
+        "certificate-authority",
+        "FILE",
+        "CA certificate of the API server",
+    ),
+    (
+        "client-certificate",
+        "FILE",
+        "Client certificate for the API server",
+    ),
+    ("client-key", "FILE", "Key of the client certificate"),
+    (
+        "tls-server-name",
+        "NAME",
+        "Name to expect in the API server's certificate",
+    ),
+    ("server", "URL", "Address of the API server"),
+    ("request-timeout", "DURATION", "Time one request may take"),
+    ("kube-api-qps", "N", "Requests per second to the API server"),
+    (
+        "kube-api-burst",
+        "N",
+        "Requests to the API server in a burst",
+    ),
+    ("v", "LEVEL", "Verbosity of the log of requests"),
+];
+
+/// The connection flags without a value: name, help.
+const CONNECTION_SWITCHES: &[(&str, &str)] = &[
+    (
+        "insecure-skip-tls-verify",
+        "Do not check the API server's certificate",
+    ),
+    (
+        "disable-compression",
+        "Ask the API server for uncompressed answers",
+    ),
+    (
+        "ns-follows-kube-context",
+        "Accepted for flux: the context's namespace is always looked at",
+    ),
+    ("verbose", "Accepted for flux"),
+];
+
+impl clap::Args for Connection {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        let flag = |name: &'static str, help: &'static str| {
+            let flag = clap::Arg::new(name).long(name).help(help).global(true);
+            flag.help_heading("Connection flags").hide_short_help(true)
+        };
+        let values = CONNECTION_VALUES
+            .iter()
+            .map(|(name, value, help)| flag(name, help).value_name(value));
+        let switches = CONNECTION_SWITCHES
+            .iter()
+            .map(|(name, help)| flag(name, help).action(ArgAction::SetTrue));
+        command.args(values).args(switches)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl clap::FromArgMatches for Connection {
+    fn from_arg_matches(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
+        let text = |name| matches.get_one::<String>(name).cloned();
+        Ok(Self {
+            kubeconfig: text("kubeconfig")
+                .filter(|f| !f.is_empty())
+                .map(PathBuf::from),
+            context: text("context").filter(|c| !c.is_empty()),
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &clap::ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// Returns the command line's grammar, with flags that read their values as flux's do.
+pub(crate) fn grammar() -> clap::Command {
+    read_flags_as_flux(Cli::command().args_override_self(true))
+}
+
+/// Lets a flag take whatever follows it as its value, and a switch take `=true` and `=false`.
+fn read_flags_as_flux(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|flag| match flag.get_action() {
+        ArgAction::SetTrue => flag
+            .action(ArgAction::Set)
+            .num_args(0..=1)
+            .require_equals(true)
+            .value_parser(ValueParser::new(flag_value::switch))
+            .value_name("BOOL")
+            .default_missing_value("true")
+            .default_value("false")
+            .hide_default_value(true),
+        ArgAction::Set | ArgAction::Append if !flag.is_positional() => {
+            flag.allow_hyphen_values(true)
+        }
+        _ => flag,
+    });
+    command.mut_subcommands(read_flags_as_flux)
+}
+
+/// Reads the arguments; the first of them is the program's own name.
+///
+/// Help, which is no error, comes back as [`Outcome::Help`].
+pub(crate) fn parse(args: Vec<OsString>, environment: &Environment) -> Result<Cli, Outcome> {
+    let color = early_color(&args);
+    let reached = Reached::in_args(&args);
+    let matches = grammar().try_get_matches_from(args);
+    matches
+        .and_then(|matches| Cli::from_arg_matches(&matches))
+        .map_err(|error| {
+            let wants_color = |terminal| wants_color(color, environment, terminal);
+            mistake::outcome(&error, &reached, wants_color, environment)
+        })
+}
+
+/// The command that arguments lead to, as far as they can be understood.
+struct Reached {
+    /// The command, such as `kubectl imgauto create`.
+    command: String,
+    /// The words that may follow.
+    next: Vec<String>,
+}
+
+impl Reached {
+    fn in_args(args: &[OsString]) -> Self {
+        let grammar = grammar();
+        let mut reached = String::from("kubectl imgauto");
+        let mut command = &grammar;
+        for arg in args.iter().skip(1).filter_map(|arg| arg.to_str()) {
+            if let Some(found) = command.find_subcommand(arg) {
+                reached = format!("{reached} {}", found.get_name());
+                command = found;
+            }
+        }
+        let shown = command.get_subcommands().filter(|next| !next.is_hide_set());
+        Self {
+            command: reached,
+            next: shown.map(|next| next.get_name().to_owned()).collect(),
+        }
+    }
+}
+
+/// Finds the colour flags in arguments that are not understood yet.
+fn early_color(args: &[OsString]) -> ColorChoice {
+    let find = |flags: &[&str]| args.iter().any(|arg| flags.iter().any(|flag| arg == flag));
+    if find(&["--no-color", "--color=never"]) {
+        ColorChoice::Never
+    } else if find(&["--color=always"]) {
+        ColorChoice::Always
+    } else {
+        ColorChoice::Auto
+    }
+}
+
+/// Finds the marks to use in arguments that are not understood yet.
+pub(crate) fn early_markers(args: &[OsString]) -> Markers {
+    if args
+        .iter()
+        .any(|arg| arg == "--ascii" || arg == "--ascii=true")
+    {
+        Markers::Ascii
+    } else {
+        Markers::Flux
+    }
+}

@@ -1,0 +1,161 @@
+//! Errors as users see them: what happened, where, and what to do next.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::session::Markers;
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ExitStatus {
+    /// Yes, or done.
+    Done,
+    /// No, or the action failed.
+    No,
+    /// The command line is wrong, or a yes/no question could not be answered.
+    Usage,
+    /// Waiting took too long.
+    #[expect(
+        dead_code,
+        reason = "of the contract of exit codes; read by commands that wait"
+    )]
+    TimedOut,
+    /// The user stopped it.
+    #[expect(
+        dead_code,
+        reason = "of the contract of exit codes; read by commands that wait"
+    )]
+    Interrupted,
+}
+
+impl ExitStatus {
+    /// Returns the exit code.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::No => 1,
+            Self::Usage => 2,
+            Self::TimedOut => 124,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+/// Why a command did not do what was asked.
+///
+/// Printed on standard error as
+///
+/// ```text
+/// ✗ what happened
+///     where: lines of input, a mark below them
+///   next: what to type
+/// ```
+#[derive(Debug)]
+pub(crate) struct CliError {
+    problems: Vec<Problem>,
+    next: Vec<String>,
+    status: ExitStatus,
+}
+
+/// One thing that is wrong.
+#[derive(Debug)]
+struct Problem {
+    message: String,
+    place: Vec<String>,
+}
+
+impl CliError {
+    /// The command line is wrong, or a question could not be answered: exit code 2.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(ExitStatus::Usage, message.into())
+    }
+
+    /// What was asked for failed: exit code 1.
+    pub(crate) fn failure(message: impl Into<String>) -> Self {
+        Self::new(ExitStatus::No, message.into())
+    }
+
+    fn new(status: ExitStatus, message: String) -> Self {
+        Self {
+            problems: vec![Problem {
+                message,
+                place: Vec::new(),
+            }],
+            next: Vec::new(),
+            status,
+        }
+    }
+
+    /// Adds lines that show the place, below the last message.
+    pub(crate) fn at(mut self, lines: impl IntoIterator<Item = String>) -> Self {
+        if let Some(problem) = self.problems.last_mut() {
+            problem.place.extend(lines);
+        }
+        self
+    }
+
+    /// Adds something the user can do.
+    pub(crate) fn next(mut self, step: impl Into<String>) -> Self {
+        self.next.push(step.into());
+        self
+    }
+
+    /// Adds something the user can do, unless there is something already.
+    pub(crate) fn or_next(self, step: impl Into<String>) -> Self {
+        if self.next.is_empty() {
+            self.next(step)
+        } else {
+            self
+        }
+    }
+
+    /// Joins errors found side by side into one, which ends with the first one's exit code.
+    pub(crate) fn all(errors: Vec<Self>) -> Result<(), Self> {
+        let joined = errors.into_iter().reduce(|mut first, mut other| {
+            first.problems.append(&mut other.problems);
+            for step in other.next {
+                if !first.next.contains(&step) {
+                    first.next.push(step);
+                }
+            }
+            first
+        });
+        joined.map_or(Ok(()), Err)
+    }
+
+    /// Returns how the program ends.
+    pub(crate) fn status(&self) -> ExitStatus {
+        self.status
+    }
+
+    /// Returns the lines for standard error.
+    pub(crate) fn render(&self, markers: Markers) -> String {
+        let mut text = String::new();
+        for problem in &self.problems {
+            text += &format!("{} {}\n", markers.failed(), problem.message);
+            for line in &problem.place {
+                text += &format!("    {line}\n");
+            }
+        }
+        for (index, step) in self.next.iter().enumerate() {
+            let label = if index == 0 { "next:" } else { "  or:" };
+            text += &format!("  {label} {step}\n");
+        }
+        text
+    }
+}
+
+/// Writes an error and everything that caused it on one line.
+pub(crate) struct Chain<'a>(pub(crate) &'a dyn Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
