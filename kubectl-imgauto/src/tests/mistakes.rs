@@ -92,7 +92,7 @@ fn what_a_controller_would_refuse_is_refused_with_its_place() {
     refused(
         &with(POLICY, &["--select-semver=>=1.0 || latest"]),
         &expect![[r#"
-            ✗ --select-semver is no range of versions: improper constraint: ">=1.0 || latest": "latest" is no version at position 9
+            ✗ --select-semver is no range of versions: "latest" is no version, at position 10
                 >=1.0 || latest
                          ^ write numbers, such as >=1.0.0, or an alphabetical policy for names
               next: kubectl imgauto create policy --help

@@ -202,7 +202,10 @@ fn shown_range(flag: &str, range: &str) -> Result<(), CliError> {
             .hint()
             .map(|hint| format!(" {hint}"))
             .unwrap_or_default();
-        CliError::usage(format!("{flag} is no range of versions: {}", Chain(&error)))
-            .at([range.to_owned(), format!("{}^{hint}", " ".repeat(before))])
+        let (fault, position) = (error.fault(), before + 1);
+        CliError::usage(format!(
+            "{flag} is no range of versions: {fault}, at position {position}"
+        ))
+        .at([range.to_owned(), format!("{}^{hint}", " ".repeat(before))])
     })
 }
