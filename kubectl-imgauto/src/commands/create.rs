@@ -1,6 +1,7 @@
 //! `create`: writes the manifest of a resource, checked as far as that goes without a cluster.
 
 mod checks;
+mod message;
 mod metadata;
 mod policy;
 mod repository;

@@ -126,6 +126,55 @@ fn what_a_controller_would_refuse_is_refused_with_its_place() {
 }
 
 #[test]
+fn a_template_that_makes_no_message_is_refused_with_its_place() {
+    refused(
+        &with(UPDATE, &["--commit-template={{ .Updated.Images }}"]),
+        &expect![[r#"
+            ✗ --commit-template cannot be used: template uses removed '.Updated' field. Please use '.Changed' instead. See: https://fluxcd.io/flux/components/image/imageupdateautomations/#message-template
+                {{ .Updated.Images }}
+                           ^
+              next: kubectl imgauto create update --help
+        "#]],
+    );
+    refused(
+        &with(UPDATE, &["--commit-template=line\n{{ if }}"]),
+        &expect![[r#"
+            ✗ --commit-template cannot be used: template: commit message:2: missing value for if
+                {{ if }}
+              next: kubectl imgauto create update --help
+        "#]],
+    );
+    refused(
+        &with(
+            UPDATE,
+            &["--commit-template={{ .AutomationObject }}: {{ .Nope }}"],
+        ),
+        &expect![[r#"
+            ✗ --commit-template cannot be used: template: commit message:1:28: executing "commit message" at <.Nope>: can't evaluate field Nope in type source.TemplateData
+                {{ .AutomationObject }}: {{ .Nope }}
+                                            ^
+              next: kubectl imgauto create update --help
+        "#]],
+    );
+    refused(
+        &with(UPDATE, &["--commit-template={{ genPrivateKey \"rsa\" }}"]),
+        &expect![[r#"
+            ✗ --commit-template cannot be used: template: commit message:1: function "genPrivateKey" is not available in imgauto: it makes keys and certificates; create secrets elsewhere
+                {{ genPrivateKey "rsa" }}
+              next: kubectl imgauto create update --help
+        "#]],
+    );
+}
+
+#[test]
+fn a_template_that_fails_for_some_changes_only_is_accepted() {
+    let second =
+        "--commit-template={{ (index .Changed.Changes 1).NewValue }} {{ .Values.cluster }}";
+    let run = run(&with(UPDATE, &[second, "--template-value=cluster=prod"]));
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+}
+
+#[test]
 fn a_tag_in_the_image_is_answered_with_what_to_write() {
     refused(
         &with(

@@ -9,7 +9,7 @@ use api::reference::LocalObjectReference;
 use api::{DurationText, ImageUpdateAutomation, ImageUpdateAutomationSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
-use super::{Common, Names, checks, metadata, needs_cluster, selector};
+use super::{Common, Names, checks, message, metadata, needs_cluster, selector};
 use crate::error::CliError;
 use crate::session::Session;
 
@@ -109,6 +109,10 @@ pub(super) fn build(
     let message_template = checks::set_text(args.commit_template.as_ref());
     let message_template_values =
         metadata::entries("--template-value", &args.template_value, &mut errors);
+    let tried = message_template.as_ref().map_or(Ok(()), |template| {
+        message::template(template, &message_template_values, &name)
+    });
+    errors.extend(tried.err());
     let push = push(args, &mut errors);
     let policy_selector = policies(args, &mut errors);
     errors.extend(needs_cluster(common));
