@@ -226,4 +226,16 @@ mod tests {
             assert_eq!(split(list).unwrap_err().to_string(), want, "{list:?}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn plain_items_come_back(items in proptest::collection::vec("[a-z=. ]{1,5}", 1..5)) {
+            proptest::prop_assert_eq!(split(&items.join(",")).unwrap(), items);
+        }
+
+        #[test]
+        fn no_list_makes_it_panic(list in "[a\u{e9},\"\r\n]{0,20}") {
+            let _ = split(&list);
+        }
+    }
 }

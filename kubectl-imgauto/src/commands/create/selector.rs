@@ -199,4 +199,11 @@ mod tests {
         assert!(matches!(parse("a b=c"), Err(SelectorError::Key { .. })));
         assert!(matches!(parse("a=b c"), Err(SelectorError::Value { .. })));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_selector_makes_it_panic(text in "[a\u{e9},!=() innot]{0,20}") {
+            let _ = parse(&text);
+        }
+    }
 }
