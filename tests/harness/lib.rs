@@ -1,1 +1,39 @@
-//! Real servers for tests and the demo: registry, Git over HTTP(S) and SSH.
+//! Real servers for tests, on loopback: registries, Git over HTTP and SSH, a proxy, and the built plugin.
+//!
+//! Every server listens on a port of its own that the system chose, and ends when its value is dropped, also when the
+//! test panics. Servers that are processes of their own end even when the test is killed. What a test needs and the
+//! machine lacks is a failure that names `make setup`, never a skipped test. Nothing here returns errors: a harness
+//! that cannot do its work panics and says why.
+
+pub mod fault_registry;
+pub mod git;
+pub mod git_server;
+pub mod program;
+pub mod proxy;
+pub mod registry;
+pub mod ssh_server;
+pub mod tls;
+
+mod serve;
+
+use std::path::{Path, PathBuf};
+
+pub use fault_registry::FaultRegistry;
+pub use git::{Forge, Repository, git};
+pub use git_server::GitServer;
+pub use proxy::HttpProxy;
+pub use registry::Registry;
+pub use ssh_server::SshServer;
+pub use tls::Authority;
+
+/// Returns the root of the checkout that the tests were built from.
+pub fn checkout() -> &'static Path {
+    static ROOT: std::sync::LazyLock<PathBuf> = std::sync::LazyLock::new(|| {
+        let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+        package
+            .parent()
+            .expect("the package lies in the checkout")
+            .to_path_buf()
+    });
+    &ROOT
+}

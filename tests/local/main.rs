@@ -1,1 +1,8 @@
-//! Tests that cross programs on real servers, without a cluster.
+//! Tests that cross programs, against real servers.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails where it stands"
+)]
+
+mod servers;
