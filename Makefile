@@ -1,0 +1,39 @@
+.PHONY: help setup binaries demo test bench fuzz lint ci
+
+# How long each fuzz target runs.
+FUZZ_SECONDS ?= 60
+
+help: ## list the verbs
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
+
+setup: ## install what tests and demo need, if it is missing
+	@tests/harness/setup
+
+binaries: setup ## build the real registry and kubectl that tests and demo run
+	@tests/control-plane/build
+
+demo: binaries ## show the whole job on a registry and a Git remote of its own
+	@cargo run --locked --quiet --package tests --bin demo
+
+test: binaries ## run all tests
+	cargo test --workspace --locked
+
+bench: binaries ## run the benchmarks of docs/benchmarks.md
+	cargo bench --workspace --locked --benches
+
+fuzz: ## run each fuzz target for a minute, on nightly Rust
+	@command -v cargo-fuzz >/dev/null || cargo install --locked --version 0.13.2 cargo-fuzz
+	set -e; for target in $$(cargo fuzz list); do \
+		cargo +nightly fuzz run "$$target" -- -max_total_time=$(FUZZ_SECONDS); \
+	done
+
+lint: ## check format, lints and dependencies
+	@command -v cargo-deny >/dev/null || cargo install --locked --version 0.20.2 cargo-deny
+	cargo fmt --all --check
+	@test -z "$$(gofmt -l tests/control-plane | tee /dev/stderr)"
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo fetch --locked
+	cargo deny --offline check bans licenses sources
+
+ci: ## run what must pass before a change lands
+	.ci/run
