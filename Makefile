@@ -13,7 +13,7 @@ binaries: setup ## build the real registry and kubectl that tests and demo run
 	@tests/control-plane/build
 
 demo: binaries ## show the whole job on a registry and a Git remote of its own
-	@cargo run --locked --quiet --package tests --bin demo
+	@cargo run --locked --bin demo
 
 test: binaries ## run all tests
 	cargo test --workspace --locked

@@ -1,5 +1,6 @@
 //! The programs that tests run: the built plugin, and the real kubectl and registry.
 
+use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -12,22 +13,37 @@ use crate::checkout;
 
 /// Returns the built plugin as a command with a clean environment.
 ///
-/// `IMGAUTO_BIN` names a binary to take instead; without it, the plugin is built once for each test program, in the
-/// profile of the tests and into the target folder that cargo uses.
+/// `IMGAUTO_BIN` names a binary to take instead; without it, the plugin is built once for each test
+/// program, in the profile of the tests and into the target folder that cargo uses.
 pub fn imgauto(home: &Path) -> Command {
-    static BINARY: LazyLock<PathBuf> = LazyLock::new(|| match std::env::var_os("IMGAUTO_BIN") {
-        Some(path) => PathBuf::from(path),
-        None => build_plugin(),
-    });
-    let mut command = Command::new(&*BINARY);
+    let mut command = Command::new(plugin());
     clean(&mut command, home);
     command
 }
 
 /// Returns the real kubectl as a command with a clean environment; it holds kustomize.
+///
+/// The plugin is not on its `PATH`, see [`kubectl_imgauto`].
 pub fn kubectl(home: &Path) -> Command {
     let mut command = Command::new(control_plane().join("kubectl"));
     clean(&mut command, home);
+    command
+}
+
+/// Returns `kubectl imgauto`: the real kubectl that finds the plugin on its `PATH`.
+pub fn kubectl_imgauto(home: &Path) -> Command {
+    let mut command = kubectl(home);
+    command.env("PATH", path_with_programs(home)).arg("imgauto");
+    command
+}
+
+/// Returns a shell that runs a line, in which `kubectl` and `kubectl imgauto` are the built ones.
+pub fn shell(home: &Path, line: &str) -> Command {
+    let mut command = Command::new("sh");
+    clean(&mut command, home);
+    command
+        .env("PATH", path_with_programs(home))
+        .args(["-c", line]);
     command
 }
 
@@ -150,16 +166,47 @@ impl Drop for Server {
     }
 }
 
+/// Puts kubectl and the plugin into the home, as a user would, and returns a `PATH` that begins there.
+///
+/// The folder cargo builds into will not do: kubectl warns of everything in it that begins with its name.
+fn path_with_programs(home: &Path) -> OsString {
+    let folder = home.join(".local/bin");
+    std::fs::create_dir_all(&folder).expect("a home is writable");
+    let kubectl = control_plane().join("kubectl");
+    for (name, program) in [("kubectl", &*kubectl), ("kubectl-imgauto", plugin())] {
+        let link = folder.join(name);
+        if !link.is_symlink() {
+            std::os::unix::fs::symlink(program, link).expect("a home is writable");
+        }
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(folder).chain(std::env::split_paths(&path));
+    std::env::join_paths(folders).expect("the folders hold no colon")
+}
+
+fn plugin() -> &'static Path {
+    static BINARY: LazyLock<PathBuf> = LazyLock::new(|| match std::env::var_os("IMGAUTO_BIN") {
+        Some(path) => PathBuf::from(path),
+        None => build_plugin(),
+    });
+    &BINARY
+}
+
 fn build_plugin() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
-    build
-        .current_dir(checkout())
-        .args(["build", "--locked", "--package=kubectl-imgauto"]);
-    build.args([
-        "--bin=kubectl-imgauto",
-        "--message-format=json-render-diagnostics",
-    ]);
+    build.current_dir(checkout()).args(["build", "--locked"]);
+    // With the whole workspace selected, the dependencies have the features they have in the tests,
+    // and none is compiled twice.
+    build.args(["--workspace", "--bin=kubectl-imgauto"]);
+    build.arg("--message-format=json-render-diagnostics");
+    // What cargo tells a test of its package would pass for a changed environment of ring's build
+    // script, and ring and all above it would be compiled again.
+    let package =
+        |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(package)) {
+        build.env_remove(name);
+    }
     if !cfg!(debug_assertions) {
         build.arg("--release");
     }

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use harness::git_server::GitServerOptions;
-use harness::program::{clean, kubectl, output, run};
+use harness::program::{clean, imgauto, kubectl, kubectl_imgauto, output, run, shell};
 use harness::registry::RegistryOptions;
 use harness::tls::{ClientCertificates, Tls};
 use harness::{Authority, FaultRegistry, Forge, GitServer, HttpProxy, Registry};
@@ -29,6 +29,15 @@ fn kubectl_holds_kustomize() {
     std::fs::write(folder.path().join("pod.yaml"), pod).unwrap();
     let built = run(kubectl(folder.path()).arg("kustomize").arg(folder.path()));
     assert!(built.contains("name: a-web"), "{built}");
+}
+
+#[test]
+fn kubectl_finds_the_plugin() {
+    let folder = folder();
+    let plugins = run(&mut shell(folder.path(), "kubectl plugin list"));
+    assert!(plugins.contains("/kubectl-imgauto"), "{plugins}");
+    let direct = run(imgauto(folder.path()).arg("version"));
+    assert_eq!(run(kubectl_imgauto(folder.path()).arg("version")), direct);
 }
 
 #[test]
@@ -115,23 +124,36 @@ fn servers_close_their_port_when_dropped() {
 
 /// The status and body of an answer; the error if there is none within two seconds.
 fn get(url: &str, proxy: Option<&str>) -> Result<(u16, String), reqwest::Error> {
-    rustls::crypto::ring::default_provider()
-        .install_default()
-        .ok();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .timeout(Duration::from_secs(2));
-        let client = match proxy {
-            Some(proxy) => client.proxy(reqwest::Proxy::all(proxy)?),
-            None => client,
-        };
-        let response = client.build()?.get(url).send().await?;
+    block_on(async {
+        let response = ask(url, proxy).await?;
         let status = response.status().as_u16();
         Ok((status, response.text().await?))
     })
+}
+
+/// A header of an answer.
+fn header(url: &str, name: &str) -> String {
+    let response = block_on(ask(url, None)).unwrap();
+    response.headers()[name].to_str().unwrap().to_owned()
+}
+
+async fn ask(url: &str, proxy: Option<&str>) -> Result<reqwest::Response, reqwest::Error> {
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .ok();
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(2));
+    let client = match proxy {
+        Some(proxy) => client.proxy(reqwest::Proxy::all(proxy)?),
+        None => client,
+    };
+    client.build()?.get(url).send().await
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.unwrap().block_on(future)
 }

@@ -8,7 +8,7 @@ use harness::tls::{ClientCertificates, Tls};
 use harness::{Authority, FaultRegistry, Registry};
 use serde_json::Value;
 
-use super::get;
+use super::{get, header};
 
 fn tags(url: &str) -> Vec<String> {
     let (status, body) = get(url, None).unwrap();
@@ -125,6 +125,18 @@ fn the_fault_registry_breaks_as_told() {
     assert!(get(&url, None).is_err());
     registry.fail(Fault::EndlessPages);
     assert_ne!(tags(&url), tags(&url));
+    for (fault, link) in [
+        (Fault::LoopingPage, "/v2/app/tags/list"),
+        (
+            Fault::LinkTo("http://127.0.0.2/page".to_owned()),
+            "http://127.0.0.2/page",
+        ),
+    ] {
+        registry.fail(fault);
+        assert_eq!(header(&url, "link"), format!("<{link}>; rel=\"next\""));
+    }
+    registry.fail(Fault::too_many_requests("7"));
+    assert_eq!(header(&url, "retry-after"), "7");
     registry.fail(Fault::Silence);
     let start = Instant::now();
     assert!(get(&url, None).unwrap_err().is_timeout());
