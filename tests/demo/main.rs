@@ -27,13 +27,8 @@ fn main() -> ExitCode {
     let image = registry.image("stefanprodan/podinfo");
     let url = server.url("fleet");
     registry.push_tags("stefanprodan/podinfo", &TAGS);
-    forge.create("fleet").commit(
-        "main",
-        "The workloads",
-        &workloads(&image)
-            .each_ref()
-            .map(|(path, text)| (*path, text.as_str())),
-    );
+    let repository = forge.create("fleet");
+    repository.commit("main", "The workloads", &workloads(&image));
     match play(&image, &url) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failed) => {

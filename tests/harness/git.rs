@@ -92,14 +92,24 @@ impl Repository {
     /// Commits files (path and content) on top of a branch, which is made if it is not there; returns the commit's id.
     ///
     /// Files not named stay as they are. Takes tens of thousands of files at once.
-    pub fn commit(&self, branch: &str, message: &str, files: &[(&str, &str)]) -> String {
+    pub fn commit<P: AsRef<str>, C: AsRef<str>>(
+        &self,
+        branch: &str,
+        message: &str,
+        files: &[(P, C)],
+    ) -> String {
         let id = self.prepare(branch, message, files);
         self.point(branch, &id);
         id
     }
 
     /// Makes the commit that [`Self::commit`] would make, but leaves the branch where it is.
-    pub fn prepare(&self, branch: &str, message: &str, files: &[(&str, &str)]) -> String {
+    pub fn prepare<P: AsRef<str>, C: AsRef<str>>(
+        &self,
+        branch: &str,
+        message: &str,
+        files: &[(P, C)],
+    ) -> String {
         let mut stream = Vec::new();
         write_commit(&mut stream, self.tip(branch).as_deref(), message, files);
         let mut import = command(&self.path);
@@ -111,7 +121,8 @@ impl Repository {
             .spawn()
             .expect("git runs: the repository was made by it");
         let mut stdin = child.stdin.take().expect("stdin is piped");
-        stdin.write_all(&stream).expect("git reads its input");
+        // If git ends early, its status and words say more than the broken pipe.
+        stdin.write_all(&stream).ok();
         drop(stdin);
         let output = child.wait_with_output().expect("the child is ours");
         assert!(
@@ -177,7 +188,12 @@ fn command(folder: &Path) -> Command {
 }
 
 /// Appends a commit in the language of `git fast-import`.
-fn write_commit(stream: &mut Vec<u8>, parent: Option<&str>, message: &str, files: &[(&str, &str)]) {
+fn write_commit<P: AsRef<str>, C: AsRef<str>>(
+    stream: &mut Vec<u8>,
+    parent: Option<&str>,
+    message: &str,
+    files: &[(P, C)],
+) {
     let person = "Ada <ada@example.com> 1767225600 +0000";
     let mut line = |text: String| stream.extend_from_slice(text.as_bytes());
     line(format!(
@@ -186,6 +202,7 @@ fn write_commit(stream: &mut Vec<u8>, parent: Option<&str>, message: &str, files
     ));
     line(parent.map(|id| format!("from {id}\n")).unwrap_or_default());
     for (path, content) in files {
+        let (path, content) = (path.as_ref(), content.as_ref());
         line(format!(
             "M 100644 inline {path}\ndata {}\n{content}\n",
             content.len()
