@@ -1,6 +1,6 @@
 //! `ImagePolicy`: which tag of an image repository is the latest.
 
-use engine::policy::{Policy, PolicyError, PolicySpec};
+use engine::policy::{DigestReflection, Policy, PolicyError, PolicySpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::CustomResource;
 use schemars::JsonSchema;
@@ -145,6 +145,16 @@ pub struct ImageRef {
     /// The digest, such as `sha256:…`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+}
+
+impl From<DigestReflectionPolicy> for DigestReflection {
+    fn from(policy: DigestReflectionPolicy) -> Self {
+        match policy {
+            DigestReflectionPolicy::Always => Self::Always,
+            DigestReflectionPolicy::IfNotPresent => Self::IfNotPresent,
+            DigestReflectionPolicy::Never => Self::Never,
+        }
+    }
 }
 
 /// Reads the rule and the filter of a policy, which is where users' mistakes are.

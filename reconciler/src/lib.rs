@@ -1,5 +1,8 @@
 //! Acts on what the engine decides: registries, Git, and (from the cluster) Kubernetes.
 
 pub mod git;
+pub mod local;
 pub mod registry;
+pub mod resources;
 pub mod source;
+pub mod update;

@@ -1,8 +1,12 @@
 //! Where manifests are read from: the tree of a Git commit, or the files of a checkout.
 
+mod git_tree;
 mod worktree;
 
+pub use git_tree::GitTree;
 pub use worktree::WorkTree;
+
+use crate::git::GitError;
 
 /// One file below the place an automation updates.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,10 +30,12 @@ pub enum EntryKind {
         /// The link's text.
         target: String,
     },
+    /// A submodule, or something whose name is not UTF-8: there is nothing to read or edit.
+    Foreign,
 }
 
 /// A set of files that an update is planned on.
-pub trait Source: Sync {
+pub trait Source {
     /// Lists what lies below `path` (a directory, or one file), ordered by path.
     ///
     /// `path` is clamped to the root: `..` and a leading `/` do not leave it.
@@ -42,7 +48,7 @@ pub trait Source: Sync {
     ///
     /// # Errors
     /// When the source cannot be opened.
-    fn reader(&self) -> Result<Box<dyn Reader + '_>, SourceError>;
+    fn reader(&self) -> Result<Box<dyn Reader + Send + '_>, SourceError>;
 }
 
 /// Reads the content of entries, from one thread.
@@ -81,7 +87,7 @@ pub enum SourceError {
         path: String,
         /// Why.
         #[source]
-        source: git2::Error,
+        source: Box<GitError>,
     },
 }
 

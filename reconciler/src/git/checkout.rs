@@ -252,6 +252,32 @@ impl Checkout {
         }
     }
 
+    /// Moves a branch that is not checked out from `from`, where `None` means that it is new, to `to`.
+    ///
+    /// # Errors
+    ///
+    /// When the branch is elsewhere meanwhile, or cannot be written.
+    pub fn move_branch(
+        &self,
+        branch: &str,
+        from: Option<Oid>,
+        to: Oid,
+    ) -> Result<(), CheckoutError> {
+        let name = format!("refs/heads/{branch}");
+        let repository = &self.repository.inner;
+        let moved = match from {
+            Some(from) => repository.reference_matching(&name, to, true, from, "commit: imgauto"),
+            None => repository.reference(&name, to, false, "branch: created by imgauto"),
+        };
+        match moved {
+            Ok(_) => Ok(()),
+            Err(error) if matches!(error.code(), ErrorCode::Modified | ErrorCode::Exists) => {
+                Err(CheckoutError::BranchMoved(branch.to_owned()))
+            }
+            Err(error) => Err(failed(format!("move {name}"))(error).into()),
+        }
+    }
+
     fn changes(&self, from: Oid, to: Oid) -> Result<Vec<Change>, CheckoutError> {
         let (old, new) = (self.repository.tree_of(from)?, self.repository.tree_of(to)?);
         let diff = self

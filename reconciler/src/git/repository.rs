@@ -218,6 +218,20 @@ impl Repository {
             .map_err(failed(format!("set {name}")))
     }
 
+    /// Returns whether `commit` is `ancestor` or descends from it, as far as history is here.
+    ///
+    /// # Errors
+    ///
+    /// When the history cannot be walked.
+    pub fn descends(&self, commit: Oid, ancestor: Oid) -> Result<bool, GitError> {
+        if commit == ancestor {
+            return Ok(true);
+        }
+        self.inner
+            .graph_descendant_of(commit, ancestor)
+            .map_err(failed(format!("compare {commit} and {ancestor}")))
+    }
+
     /// Returns the id a local ref leads to, if it exists.
     ///
     /// # Errors

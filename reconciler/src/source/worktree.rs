@@ -116,7 +116,7 @@ impl Source for WorkTree {
         Ok(found)
     }
 
-    fn reader(&self) -> Result<Box<dyn Reader + '_>, SourceError> {
+    fn reader(&self) -> Result<Box<dyn Reader + Send + '_>, SourceError> {
         Ok(Box::new(FileReader { tree: self }))
     }
 }

@@ -1,0 +1,70 @@
+//! The whole automation on files, without a cluster: the same parts, with objects read from YAML.
+
+mod access;
+mod automation;
+mod choice;
+mod commits;
+mod load;
+mod registries;
+mod run;
+mod tag_files;
+
+use std::error::Error;
+
+use engine::change::LatestRef;
+
+use crate::resources::ObjectKey;
+
+pub use access::{Access, AccessError};
+pub use automation::{Automation, AutomationError, Overrides, automations};
+pub use choice::{Choices, Origin, choose, repository_of};
+pub use commits::CommitError;
+pub use load::load;
+pub use registries::{Registries, TagsError};
+pub use run::{ChangeReport, Destination, Report, Run, RunError, UpdateReport};
+pub use tag_files::{TagFileError, TagFiles};
+
+/// What a run tells while it goes on.
+#[derive(Clone, Copy, Debug)]
+pub enum Progress<'a> {
+    /// Registries are about to be asked.
+    Scanning {
+        /// How many repositories.
+        repositories: usize,
+    },
+    /// A policy has a result.
+    Chosen {
+        /// The policy.
+        policy: &'a ObjectKey,
+        /// The image it wants.
+        latest: &'a LatestRef,
+        /// How many tags it chose from.
+        tags: usize,
+    },
+    /// An automation is about to be planned.
+    Updating {
+        /// Its update path.
+        path: &'a str,
+    },
+    /// A remote is about to be asked.
+    Fetching {
+        /// The remote, without secrets.
+        remote: &'a str,
+    },
+    /// Something worth knowing although nothing failed.
+    Note {
+        /// What.
+        text: &'a str,
+    },
+}
+
+/// Writes an error and what caused it on one line.
+pub(crate) fn error_text(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
+}

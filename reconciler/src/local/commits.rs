@@ -1,0 +1,404 @@
+//! Commits what a run changed: in the checkout's own repository, or on top of the remote branch and pushed.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::time::Duration;
+
+use engine::branch::{self, CheckoutRef, Gates, PlanError, Refspec, RefspecError};
+use engine::range::Range;
+use engine::version::Version;
+use git2::Oid;
+use jiff::Timestamp;
+use jiff::tz::Offset;
+
+use super::access::AccessError;
+use super::automation::Automation;
+use super::run::{Committed, Planned, Report, Run, RunError, plan_one};
+use super::{Progress, error_text};
+use crate::git::{
+    Author, BoxError, Checkout, CheckoutError, DEFAULT_ATTEMPTS, Edit, GitError, Head, Job,
+    NewCommit, Outcome, Repository, Upstream, WriteError,
+};
+use crate::resources::ObjectKey;
+use crate::source::GitTree;
+use crate::update::{Problem, ScanCache};
+
+/// Why commits cannot be made or pushed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// The checkout is in the way.
+    #[error(transparent)]
+    Checkout(#[from] CheckoutError),
+    /// The root of the run is not the root of the checkout.
+    #[error("{path} is not the root of its checkout; commits are made from the root, {root}")]
+    NotTheRoot {
+        /// Where the run began.
+        path: String,
+        /// The root.
+        root: String,
+    },
+    /// Nothing says which branch to push to.
+    #[error("ImageUpdateAutomation {automation}")]
+    Plan {
+        /// The automation.
+        automation: ObjectKey,
+        /// Why.
+        #[source]
+        source: PlanError,
+    },
+    /// The refspec cannot be used.
+    #[error("ImageUpdateAutomation {automation}: spec.git.push.refspec")]
+    Refspec {
+        /// The automation.
+        automation: ObjectKey,
+        /// Why.
+        #[source]
+        source: RefspecError,
+    },
+    /// A commit cannot be made.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// The remote cannot be reached with what is at hand.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+}
+
+/// Automations that write to the same place.
+struct Group<'a> {
+    plan: branch::Plan,
+    options: BTreeMap<String, String>,
+    refspec: Option<Refspec>,
+    automations: Vec<&'a Automation>,
+}
+
+/// What became of one automation.
+struct Built<'a> {
+    automation: &'a Automation,
+    planned: Planned,
+    commit: Option<Oid>,
+}
+
+impl Run<'_> {
+    /// Commits in the checkout's own repository: on the branch that is checked out, or on another one beside it.
+    pub(super) fn commit(
+        &self,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Report, RunError> {
+        let checkout = self.checkout()?;
+        let head = checkout.head().map_err(CommitError::from)?;
+        let mut report = Report::default();
+        let cache = ScanCache::default();
+        let mut tips: BTreeMap<String, Oid> = BTreeMap::new();
+        for automation in self.automations {
+            progress(Progress::Updating {
+                path: automation.shown_path(),
+            });
+            let branch = self.local_branch(automation, &head)?;
+            let tip = match tips.get(&branch) {
+                Some(tip) => *tip,
+                None => start_of(&checkout, &head, &branch)?,
+            };
+            let built = self.build(checkout.repository(), tip, &[automation], &cache)?;
+            for built in built {
+                if let Some(commit) = built.commit {
+                    tips.insert(branch.clone(), commit);
+                }
+                report.add_built(built, &branch);
+            }
+        }
+        for (branch, commit) in tips {
+            move_branch(&checkout, &head, &branch, commit)?;
+        }
+        Ok(report)
+    }
+
+    /// Commits on top of the remote branch and pushes; the checkout follows where nothing of the user's is in the way.
+    pub(super) fn push(&self, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Report, RunError> {
+        let mut checkout = self.checkout()?;
+        let head = checkout.head().map_err(CommitError::from)?;
+        let branch = head
+            .branch
+            .clone()
+            .ok_or(CheckoutError::Detached)
+            .map_err(CommitError::from)?;
+        let upstream = checkout.upstream(&branch).map_err(CommitError::from)?;
+        let remote = self
+            .access
+            .remote(&upstream.url, self.resources)
+            .map_err(CommitError::from)?;
+        let groups = self.groups(&upstream)?;
+        let mut report = Report::default();
+        let cache = ScanCache::default();
+        for group in groups {
+            progress(Progress::Fetching {
+                remote: &remote.address().to_string(),
+            });
+            let job = Job {
+                remote: &remote,
+                plan: &group.plan,
+                choose: &newest_in_range,
+                options: group.options.clone(),
+                refspec: group.refspec.as_ref(),
+                attempts: DEFAULT_ATTEMPTS,
+                pause: &pause,
+            };
+            let mut built = Vec::new();
+            let written = checkout.repository().write(&job, |tip| {
+                built = self.build(tip.repository, tip.commit, &group.automations, &cache)?;
+                Ok(built.iter().filter_map(|built| built.commit).collect())
+            });
+            let written = match written {
+                Ok(written) => written,
+                Err(WriteError::Build(error)) => return Err(error),
+                Err(WriteError::Git(error)) => return Err(CommitError::Git(error).into()),
+                Err(other) => {
+                    report.problems.push(Problem::nowhere(error_text(&other)));
+                    continue;
+                }
+            };
+            if let Some(problem) = refspec_problem(written.refspec.as_ref(), &group) {
+                report.problems.push(problem);
+            }
+            if written.options_ignored {
+                progress(Progress::Note {
+                    text: "the server takes no push options; they were not sent",
+                });
+            }
+            for built in built {
+                report.add_built(built, &written.branch);
+            }
+            if let (Some(last), true) = (written.commits.last(), written.branch == upstream.branch)
+            {
+                follow(&checkout, *last, progress);
+            }
+        }
+        Ok(report)
+    }
+
+    fn checkout(&self) -> Result<Checkout, CommitError> {
+        let checkout = Checkout::discover(self.root)?;
+        let real = |path: &std::path::Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        if real(checkout.work_tree()) != real(self.root) {
+            return Err(CommitError::NotTheRoot {
+                path: self.root.display().to_string(),
+                root: checkout.work_tree().display().to_string(),
+            });
+        }
+        Ok(checkout)
+    }
+
+    fn local_branch(&self, automation: &Automation, head: &Head) -> Result<String, CommitError> {
+        let branch = automation
+            .push_branch()
+            .map(str::to_owned)
+            .or_else(|| head.branch.clone());
+        branch.ok_or_else(|| CheckoutError::Detached.into())
+    }
+
+    /// Plans the automations one after another, each on the commit of the one before.
+    fn build<'a>(
+        &self,
+        repository: &Repository,
+        tip: Oid,
+        automations: &[&'a Automation],
+        cache: &ScanCache,
+    ) -> Result<Vec<Built<'a>>, RunError> {
+        let mut parent = tip;
+        let mut all = Vec::with_capacity(automations.len());
+        for automation in automations {
+            let planned = plan_one(
+                automation,
+                &GitTree::new(repository, parent),
+                self.choices,
+                cache,
+            )?;
+            let commit = match &planned.message {
+                None => None,
+                Some(message) => Some(commit(repository, parent, automation, &planned, message)?),
+            };
+            parent = commit.unwrap_or(parent);
+            all.push(Built {
+                automation,
+                planned,
+                commit,
+            });
+        }
+        Ok(all)
+    }
+
+    /// Puts automations that write to the same place together; without a ref of its own an automation follows the checkout.
+    fn groups(&self, upstream: &Upstream) -> Result<Vec<Group<'_>>, CommitError> {
+        let mut groups: Vec<Group<'_>> = Vec::new();
+        for automation in self.automations {
+            let checkout = automation
+                .checkout_ref(self.resources)
+                .unwrap_or_else(|| CheckoutRef {
+                    branch: Some(upstream.branch.clone()),
+                    ..CheckoutRef::default()
+                });
+            let plan = branch::plan(Some(&checkout), automation.push_branch(), Gates::default());
+            let plan = plan.map_err(|source| CommitError::Plan {
+                automation: automation.key.clone(),
+                source,
+            })?;
+            let push = automation.git.as_ref().and_then(|git| git.push.as_ref());
+            let refspec = push
+                .and_then(|push| push.refspec.as_deref())
+                .filter(|text| !text.is_empty());
+            let refspec =
+                refspec
+                    .map(Refspec::parse)
+                    .transpose()
+                    .map_err(|source| CommitError::Refspec {
+                        automation: automation.key.clone(),
+                        source,
+                    })?;
+            let options = push.map(|push| push.options.clone()).unwrap_or_default();
+            let same = |group: &&mut Group<'_>| {
+                group.plan == plan && group.options == options && group.refspec == refspec
+            };
+            match groups.iter_mut().find(same) {
+                Some(group) => group.automations.push(automation),
+                None => groups.push(Group {
+                    plan,
+                    options,
+                    refspec,
+                    automations: vec![automation],
+                }),
+            }
+        }
+        Ok(groups)
+    }
+}
+
+impl Report {
+    fn add_built(&mut self, built: Built<'_>, branch: &str) {
+        let committed = built.commit.map(|id| Committed {
+            branch: branch.to_owned(),
+            id: id.to_string(),
+        });
+        self.add(built.automation, built.planned, committed);
+    }
+}
+
+fn commit(
+    repository: &Repository,
+    parent: Oid,
+    automation: &Automation,
+    planned: &Planned,
+    message: &str,
+) -> Result<Oid, CommitError> {
+    let files = planned.plan.files.iter();
+    let edits: Vec<Edit> = files
+        .map(|file| Edit {
+            path: file.path.clone(),
+            content: file.after.clone(),
+        })
+        .collect();
+    let (name, email) = automation.author.clone();
+    let author = Author {
+        name,
+        email,
+        time: Timestamp::now(),
+        zone: Offset::UTC,
+    };
+    let new = NewCommit {
+        parent,
+        edits: &edits,
+        author: &author,
+        message,
+        signer: None,
+    };
+    Ok(repository.commit(&new)?)
+}
+
+/// Where work on a local branch starts: at its tip, or where the checkout is if there is no such branch yet.
+fn start_of(checkout: &Checkout, head: &Head, branch: &str) -> Result<Oid, CommitError> {
+    if head.branch.as_deref() == Some(branch) {
+        return Ok(head.commit);
+    }
+    let tip = checkout
+        .repository()
+        .ref_id(&format!("refs/heads/{branch}"))?;
+    Ok(tip.unwrap_or(head.commit))
+}
+
+fn move_branch(
+    checkout: &Checkout,
+    head: &Head,
+    branch: &str,
+    commit: Oid,
+) -> Result<(), CommitError> {
+    if head.branch.as_deref() == Some(branch) {
+        checkout.advance(head.commit, commit)?;
+        return Ok(());
+    }
+    let before = checkout
+        .repository()
+        .ref_id(&format!("refs/heads/{branch}"))?;
+    checkout.move_branch(branch, before, commit)?;
+    Ok(())
+}
+
+/// Lets the checkout follow what was pushed, unless something of the user's is in the way.
+fn follow(checkout: &Checkout, pushed: Oid, progress: &mut dyn FnMut(Progress<'_>)) {
+    let followed = checkout.head().and_then(|head| {
+        if checkout.repository().descends(pushed, head.commit)? {
+            checkout.advance(head.commit, pushed)
+        } else {
+            Err(CheckoutError::BranchMoved(head.branch.unwrap_or_default()))
+        }
+    });
+    if let Err(error) = followed {
+        let text = format!(
+            "pushed, but the checkout stays behind ({}); git pull brings it up to date",
+            error_text(&error)
+        );
+        progress(Progress::Note { text: &text });
+    }
+}
+
+fn refspec_problem(
+    outcome: Option<&Result<Outcome, GitError>>,
+    group: &Group<'_>,
+) -> Option<Problem> {
+    let why = match outcome? {
+        Ok(Outcome::Pushed | Outcome::UpToDate) => return None,
+        Ok(Outcome::Moved { text } | Outcome::Refused { text }) => text.clone(),
+        Err(error) => error_text(error),
+    };
+    let branch = &group.plan.push_branch;
+    Some(Problem::nowhere(format!(
+        "branch '{branch}' is pushed, its extra refspec is not: {why}; the next run tries again"
+    )))
+}
+
+/// The newest of `tags` in a range of versions; several when they are equal.
+fn newest_in_range(range: &str, tags: &[&str]) -> Result<Vec<String>, BoxError> {
+    let range = Range::parse(range)?;
+    let mut newest: Vec<(Version<'_>, &str)> = Vec::new();
+    for tag in tags {
+        let Some(version) = Version::parse_loose(tag) else {
+            continue;
+        };
+        if !range.matches(&version) {
+            continue;
+        }
+        match newest.first().map(|(best, _)| version.precedence(best)) {
+            Some(std::cmp::Ordering::Less) => {}
+            Some(std::cmp::Ordering::Equal) => newest.push((version, tag)),
+            Some(std::cmp::Ordering::Greater) | None => newest = vec![(version, tag)],
+        }
+    }
+    Ok(newest
+        .into_iter()
+        .map(|(_, tag)| (*tag).to_owned())
+        .collect())
+}
+
+/// How long to wait before an attempt: longer each time, and never as long as somebody who lost the same race.
+fn pause(attempt: u32) -> Duration {
+    let longest = 50_u64 << attempt.min(6);
+    let chance = RandomState::new().build_hasher().finish();
+    Duration::from_millis(longest / 2 + chance % (longest / 2 + 1))
+}

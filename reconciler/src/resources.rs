@@ -1,0 +1,246 @@
+//! The Kubernetes objects that a run without a cluster finds in files.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Slot;
+use std::fmt;
+
+use api::{GitRepository, ImagePolicy, ImageRepository, ImageUpdateAutomation};
+use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
+use kube::Resource;
+use memchr::memmem;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_saphyr::Spanned;
+
+use crate::update::{Problem, Severity};
+
+/// Namespace and name of an object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectKey {
+    /// The namespace, the default one where the file names none.
+    pub namespace: String,
+    /// The name.
+    pub name: String,
+}
+
+impl ObjectKey {
+    /// Names `namespace/name`.
+    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self {
+            namespace: namespace.into(),
+            name: name.into(),
+        }
+    }
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// Where something stands: a file and a line in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file, as the caller named it.
+    pub file: String,
+    /// 1-based line.
+    pub line: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// An object and where its document begins.
+#[derive(Clone, Debug)]
+pub struct Found<T> {
+    /// Where it stands.
+    pub place: Place,
+    /// The object, its namespace filled in.
+    pub object: T,
+}
+
+/// All objects of one kind, by namespace and name.
+pub type Objects<T> = BTreeMap<ObjectKey, Found<T>>;
+
+/// The objects of a set of files.
+#[derive(Debug, Default)]
+pub struct Resources {
+    /// `ImageRepository` objects.
+    pub repositories: Objects<ImageRepository>,
+    /// `ImagePolicy` objects.
+    pub policies: Objects<ImagePolicy>,
+    /// `ImageUpdateAutomation` objects.
+    pub automations: Objects<ImageUpdateAutomation>,
+    /// `GitRepository` objects.
+    pub git_repositories: Objects<GitRepository>,
+    /// Secrets that the objects above may name.
+    pub secrets: Objects<Secret>,
+    /// Service accounts whose pull secrets an `ImageRepository` may use.
+    pub service_accounts: Objects<ServiceAccount>,
+    /// What could not be used, and why.
+    pub faults: Vec<Fault>,
+}
+
+/// A document that could not be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Whether an object is missing because of it.
+    pub severity: Severity,
+    /// Where it stands.
+    pub place: Place,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl Fault {
+    /// As a problem of a run.
+    #[must_use]
+    pub fn as_problem(&self) -> Problem {
+        let report = match self.severity {
+            Severity::Error => Problem::error,
+            Severity::Warning => Problem::warning,
+        };
+        report(&self.place.file, self.place.line, self.reason.clone())
+    }
+}
+
+impl Resources {
+    /// Tells whether a file is worth reading: it mentions one of the API groups or kinds that matter here.
+    #[must_use]
+    pub fn mentioned_in(source: &[u8]) -> bool {
+        ["toolkit.fluxcd.io/", "kind: Secret", "kind: ServiceAccount"]
+            .iter()
+            .any(|needle| memmem::find(source, needle.as_bytes()).is_some())
+    }
+
+    /// Adds the objects of one file; objects without a namespace get `default_namespace`.
+    ///
+    /// Documents of other kinds are passed over. What is wrong goes to [`Resources::faults`].
+    pub fn add(&mut self, file: &str, source: &[u8], default_namespace: &str) {
+        let reader = FileReader {
+            file,
+            default_namespace,
+        };
+        let Ok(text) = std::str::from_utf8(source) else {
+            self.faults.push(reader.fault(1, "is not UTF-8".into()));
+            return;
+        };
+        let documents: Vec<Spanned<Value>> = match serde_saphyr::from_multiple(text) {
+            Ok(documents) => documents,
+            // Templates of charts mention kinds of the core API too; they are nobody's policies.
+            Err(_) if memmem::find(source, b"image.toolkit.fluxcd.io/").is_none() => return,
+            Err(error) => {
+                let line = error.location().map_or(1, |location| location.line());
+                let reason = format!("is not YAML: {}", first_line(&error.to_string()));
+                self.faults.push(reader.fault(line, reason));
+                return;
+            }
+        };
+        for document in documents {
+            self.add_value(&reader, document.referenced.line(), document.value);
+        }
+    }
+
+    fn add_value(&mut self, reader: &FileReader<'_>, line: u64, value: Value) {
+        let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
+        let (api_version, kind) = (text("apiVersion").to_owned(), text("kind").to_owned());
+        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        let faults = &mut self.faults;
+        match (group, kind.as_str()) {
+            ("image.toolkit.fluxcd.io", "ImageRepository") => {
+                reader.put(line, value, &mut self.repositories, faults)
+            }
+            ("image.toolkit.fluxcd.io", "ImagePolicy") => {
+                reader.put(line, value, &mut self.policies, faults)
+            }
+            ("image.toolkit.fluxcd.io", "ImageUpdateAutomation") => {
+                reader.put(line, value, &mut self.automations, faults);
+            }
+            ("source.toolkit.fluxcd.io", "GitRepository") => {
+                reader.put(line, value, &mut self.git_repositories, faults);
+            }
+            ("", "Secret") => reader.put(line, value, &mut self.secrets, faults),
+            ("", "ServiceAccount") => reader.put(line, value, &mut self.service_accounts, faults),
+            ("" | "image.toolkit.fluxcd.io" | "source.toolkit.fluxcd.io", _)
+                if kind.ends_with("List") =>
+            {
+                if let Some(Value::Array(items)) = value.get("items").cloned() {
+                    for item in items {
+                        self.add_value(reader, line, item);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+struct FileReader<'a> {
+    file: &'a str,
+    default_namespace: &'a str,
+}
+
+impl FileReader<'_> {
+    fn place(&self, line: u64) -> Place {
+        let line = usize::try_from(line).unwrap_or(1).max(1);
+        let file = self.file.to_owned();
+        Place { file, line }
+    }
+
+    fn fault(&self, line: u64, reason: String) -> Fault {
+        Fault {
+            severity: Severity::Error,
+            place: self.place(line),
+            reason,
+        }
+    }
+
+    fn put<T>(&self, line: u64, value: Value, objects: &mut Objects<T>, faults: &mut Vec<Fault>)
+    where
+        T: DeserializeOwned + Resource<DynamicType = ()>,
+    {
+        let kind = T::kind(&());
+        let mut object: T = match serde_path_to_error::deserialize(value) {
+            Ok(object) => object,
+            Err(error) => {
+                let (path, cause) = (error.path().to_string(), error.inner());
+                faults.push(self.fault(line, format!("{kind} cannot be read: {path}: {cause}")));
+                return;
+            }
+        };
+        let metadata = object.meta_mut();
+        let namespace = metadata
+            .namespace
+            .get_or_insert_with(|| self.default_namespace.to_owned())
+            .clone();
+        let Some(name) = metadata.name.clone() else {
+            faults.push(self.fault(line, format!("{kind} has no metadata.name")));
+            return;
+        };
+        let place = self.place(line);
+        match objects.entry(ObjectKey { namespace, name }) {
+            Slot::Vacant(slot) => {
+                slot.insert(Found { place, object });
+            }
+            Slot::Occupied(first) => {
+                let reason = format!(
+                    "{kind} {} is defined at {} already; this one is not used",
+                    first.key(),
+                    first.get().place
+                );
+                faults.push(Fault {
+                    severity: Severity::Warning,
+                    ..self.fault(line, reason)
+                });
+            }
+        }
+    }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}

@@ -1,0 +1,101 @@
+//! The tree of a commit as a source: listed without reading a file, read without writing one.
+
+use git2::Oid;
+
+use super::{Entry, EntryKind, Reader, Source, SourceError};
+use crate::git::{Blobs, GitError, Kind, Repository};
+
+/// The files of one commit.
+pub struct GitTree<'a> {
+    repository: &'a Repository,
+    commit: Oid,
+}
+
+impl<'a> GitTree<'a> {
+    /// Takes the tree of `commit`.
+    #[must_use]
+    pub fn new(repository: &'a Repository, commit: Oid) -> Self {
+        Self { repository, commit }
+    }
+}
+
+impl Source for GitTree<'_> {
+    fn entries(&self, path: &str) -> Result<Vec<Entry>, SourceError> {
+        let listed = match self.repository.files(self.commit, path) {
+            Ok(listed) => listed,
+            Err(GitError::MissingPath(_)) => {
+                return Err(SourceError::Missing {
+                    path: path.to_owned(),
+                });
+            }
+            Err(source) => {
+                let path = path.to_owned();
+                return Err(SourceError::Git {
+                    path,
+                    source: Box::new(source),
+                });
+            }
+        };
+        let mut blobs = None;
+        let mut entries = Vec::with_capacity(listed.files.len());
+        for file in listed.files {
+            let kind = match file.kind {
+                Kind::Regular | Kind::Executable => EntryKind::File { id: Some(file.id) },
+                Kind::Symlink => {
+                    let blobs = match &mut blobs {
+                        Some(blobs) => blobs,
+                        none => none.insert(self.blobs()?),
+                    };
+                    let text = read(blobs, file.id, &file.path)?;
+                    EntryKind::Link {
+                        target: String::from_utf8_lossy(&text).into_owned(),
+                    }
+                }
+                Kind::Submodule | Kind::Unnamable => EntryKind::Foreign,
+            };
+            entries.push(Entry {
+                path: file.path,
+                kind,
+            });
+        }
+        Ok(entries)
+    }
+
+    fn reader(&self) -> Result<Box<dyn Reader + Send + '_>, SourceError> {
+        Ok(Box::new(BlobReader {
+            blobs: self.blobs()?,
+        }))
+    }
+}
+
+impl GitTree<'_> {
+    fn blobs(&self) -> Result<Blobs<'_>, SourceError> {
+        self.repository.blobs().map_err(|source| SourceError::Git {
+            path: "the object store".to_owned(),
+            source: Box::new(source),
+        })
+    }
+}
+
+struct BlobReader<'a> {
+    blobs: Blobs<'a>,
+}
+
+impl Reader for BlobReader<'_> {
+    fn read(&mut self, entry: &Entry) -> Result<Vec<u8>, SourceError> {
+        match &entry.kind {
+            EntryKind::File { id: Some(id) } => read(&self.blobs, *id, &entry.path),
+            _ => Err(SourceError::Missing {
+                path: entry.path.clone(),
+            }),
+        }
+    }
+}
+
+fn read(blobs: &Blobs<'_>, id: Oid, path: &str) -> Result<Vec<u8>, SourceError> {
+    let blob = blobs.read(id).map_err(|source| SourceError::Git {
+        path: path.to_owned(),
+        source: Box::new(source),
+    })?;
+    Ok(blob.as_ref().to_vec())
+}
