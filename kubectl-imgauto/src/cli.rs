@@ -12,7 +12,7 @@ use clap::builder::ValueParser;
 use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use engine::duration::GoDuration;
 
-use crate::commands::{completion, create, version};
+use crate::commands::{completion, create, diff, run, tags, version};
 use crate::environment::Environment;
 use crate::error::{CliError, ExitStatus};
 use crate::flag_value;
@@ -50,6 +50,12 @@ pub(crate) struct Cli {
 pub(crate) enum Verb {
     /// Write the manifest of a resource
     Create(Box<create::Args>),
+    /// Run the whole automation on a checkout: scan, choose, edit, and if asked for commit and push
+    Run(run::Args),
+    /// Show what a run would change, and write nothing
+    Diff(diff::Args),
+    /// List tags, which one wins, and why the others do not
+    Tags(tags::Args),
     /// Print the version
     Version(version::Args),
     /// Print a completion script for a shell
@@ -61,6 +67,9 @@ impl Verb {
     pub(crate) fn run(self, session: &mut Session<'_>) -> Result<ExitStatus, CliError> {
         match self {
             Self::Create(args) => create::run(*args, session),
+            Self::Run(args) => run::run(&args, session),
+            Self::Diff(args) => diff::run(&args, session),
+            Self::Tags(args) => tags::run(&args, session),
             Self::Version(args) => version::run(&args, session),
             Self::Completion(args) => completion::run(&args, session),
         }

@@ -2,4 +2,11 @@
 
 pub(crate) mod completion;
 pub(crate) mod create;
+pub(crate) mod diff;
+pub(crate) mod run;
+pub(crate) mod tags;
 pub(crate) mod version;
+
+mod automation;
+mod inputs;
+mod output;

@@ -86,6 +86,12 @@ impl CliError {
         }
     }
 
+    /// Says that a yes/no question could not be answered, whatever the reason: exit code 2.
+    pub(crate) fn undecided(mut self) -> Self {
+        self.status = ExitStatus::Usage;
+        self
+    }
+
     /// Adds lines that show the place, below the last message.
     pub(crate) fn at(mut self, lines: impl IntoIterator<Item = String>) -> Self {
         if let Some(problem) = self.problems.last_mut() {

@@ -7,6 +7,7 @@ mod environment;
 mod error;
 mod export;
 mod flag_value;
+mod git_login;
 mod kubeconfig;
 mod kubernetes_names;
 mod namespace;

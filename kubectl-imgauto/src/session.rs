@@ -51,6 +51,20 @@ impl Session<'_> {
         }
     }
 
+    /// Tells the user on standard error what is done, unless asked to be quiet.
+    pub(crate) fn done(&mut self, text: &str) {
+        if !self.globals.quiet {
+            let marker = Markers::of(self.globals).done();
+            self.tell(&format!("{marker} {text}\n"));
+        }
+    }
+
+    /// Tells the user on standard error what failed, while the command goes on.
+    pub(crate) fn fail(&mut self, text: &str) {
+        let marker = Markers::of(self.globals).failed();
+        self.tell(&format!("{marker} {text}\n"));
+    }
+
     fn tell(&mut self, text: &str) {
         // Nobody is left to be told when standard error is gone.
         let _ = self.stderr.write_all(text.as_bytes());
@@ -96,6 +110,14 @@ impl Markers {
         match self {
             Self::Flux => "►",
             Self::Ascii => ">",
+        }
+    }
+
+    /// In front of what is done.
+    pub(crate) fn done(self) -> &'static str {
+        match self {
+            Self::Flux => "✔",
+            Self::Ascii => "+",
         }
     }
 
