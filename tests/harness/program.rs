@@ -210,12 +210,7 @@ fn build_plugin() -> PathBuf {
     if !cfg!(debug_assertions) {
         build.arg("--release");
     }
-    let built = output(build.stderr(Stdio::inherit()));
-    assert!(
-        built.status.success(),
-        "the plugin does not build; cargo says above why"
-    );
-    let messages = String::from_utf8_lossy(&built.stdout);
+    let messages = run(build.stderr(Stdio::inherit()));
     let messages = messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok());

@@ -125,7 +125,9 @@ impl Registry {
             .header("content-type", media_type.to_owned())
             .body(manifest.to_owned());
         succeed(wait(request.send()));
-        format!("sha256:{:x}", Sha256::digest(manifest))
+        let digest = Sha256::digest(manifest);
+        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("sha256:{hex}")
     }
 
     /// Pushes an image of its own under each tag, many at a time.

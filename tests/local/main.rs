@@ -5,4 +5,9 @@
     reason = "a test that cannot go on fails where it stands"
 )]
 
+mod fleet;
+mod mistakes;
+mod offline;
+mod push;
+mod registries;
 mod servers;
