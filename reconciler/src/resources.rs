@@ -152,10 +152,10 @@ impl Resources {
         let faults = &mut self.faults;
         match (group, kind.as_str()) {
             ("image.toolkit.fluxcd.io", "ImageRepository") => {
-                reader.put(line, value, &mut self.repositories, faults)
+                reader.put(line, value, &mut self.repositories, faults);
             }
             ("image.toolkit.fluxcd.io", "ImagePolicy") => {
-                reader.put(line, value, &mut self.policies, faults)
+                reader.put(line, value, &mut self.policies, faults);
             }
             ("image.toolkit.fluxcd.io", "ImageUpdateAutomation") => {
                 reader.put(line, value, &mut self.automations, faults);

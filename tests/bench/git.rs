@@ -67,7 +67,7 @@ pub(crate) fn measure() {
                     name,
                     &format!("2.{round}.0"),
                     files,
-                )
+                );
             })
             .0
         });

@@ -126,7 +126,7 @@ fn tell(step: Progress<'_>, session: &mut Session<'_>) {
     match step {
         Progress::Scanning { repositories: 1 } => session.progress("scanning 1 repository"),
         Progress::Scanning { repositories } => {
-            session.progress(&format!("scanning {repositories} repositories"))
+            session.progress(&format!("scanning {repositories} repositories"));
         }
         Progress::Chosen { latest, tags, .. } => {
             let digest = latest

@@ -77,7 +77,11 @@ impl Registries {
         resources: &Resources,
     ) -> Result<Vec<String>, TagsError> {
         let client = self.client(key, object, image, resources).await?;
-        Ok(client.list_tags(image, self.deadline(object)).await.map_err(Box::new)?.tags)
+        Ok(client
+            .list_tags(image, self.deadline(object))
+            .await
+            .map_err(Box::new)?
+            .tags)
     }
 
     /// Returns the digest of a tag.
@@ -93,7 +97,10 @@ impl Registries {
         resources: &Resources,
     ) -> Result<String, TagsError> {
         let client = self.client(key, object, image, resources).await?;
-        let digest = client.digest(image, tag, self.deadline(object)).await.map_err(Box::new)?;
+        let digest = client
+            .digest(image, tag, self.deadline(object))
+            .await
+            .map_err(Box::new)?;
         Ok(digest.to_string())
     }
 
