@@ -67,10 +67,10 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 64 KiB of message, and work for a small part of a second.
+    /// 1 MiB of message, which is some ten thousand changes, and work for a small part of a second.
     fn default() -> Self {
         Self {
-            output: 64 << 10,
+            output: 1 << 20,
             work: 32 << 20,
         }
     }

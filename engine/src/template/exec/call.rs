@@ -101,6 +101,7 @@ impl<'t> Machine<'t> {
         if let Some(last) = last {
             held.push(self.assignable(last, ty(args.len()))?);
         }
+        self.charge(held.iter().map(reading_cost).sum())?;
         Ok(held)
     }
 
@@ -194,6 +195,14 @@ impl<'t> Machine<'t> {
         self.fail(format!(
             "wrong type for value; expected {expected}; got {got}"
         ))
+    }
+}
+
+/// What it costs a function to read an argument: strings are read whole.
+fn reading_cost(held: &Held) -> usize {
+    match &held.value {
+        Value::Text(text) => text.len(),
+        _ => 1,
     }
 }
 

@@ -100,6 +100,14 @@ fn print_shown(heap: &mut Heap, args: &Args) -> Result<Vec<u8>, Fault> {
     format::print(heap, &values)
 }
 
+/// The type behind a pointer.
+fn pointed(ty: Type) -> Type {
+    match ty {
+        Type::VersionPointer => Type::Version,
+        ty => ty,
+    }
+}
+
 fn length(_: &mut Heap, args: &Args) -> Result<Value, Fault> {
     let held = args.held(0);
     let length = match &held.value {
@@ -113,11 +121,7 @@ fn length(_: &mut Heap, args: &Args) -> Result<Value, Fault> {
             ));
         }
         other => {
-            let ty = if other.ty() == Type::VersionPointer {
-                Type::Version
-            } else {
-                other.ty()
-            };
+            let ty = pointed(other.ty());
             return Err(Fault::refused(format!("len of type {}", ty.name())));
         }
     };
@@ -153,7 +157,7 @@ fn index(_: &mut Heap, args: &Args) -> Result<Held, Fault> {
             }
             Value::Nil => return Err(Fault::refused("index of nil pointer")),
             other => {
-                let ty = other.ty().name();
+                let ty = pointed(other.ty()).name();
                 return Err(Fault::refused(format!("can't index item of type {ty}")));
             }
         };

@@ -49,6 +49,15 @@ fn patterns_are_paid_for_by_their_size() {
 }
 
 #[test]
+fn reading_long_strings_is_work() {
+    for function in ["int", "trim", "initials", "duration", "toDate \"2006\""] {
+        is_bounded(&format!(
+            "{{{{ $s := repeat 60000 \"1\" }}}}{{{{ range 100000 }}}}{{{{ $x := {function} $s }}}}{{{{ end }}}}"
+        ));
+    }
+}
+
+#[test]
 fn variables_are_counted() {
     let many: String = (0..2000).map(|n| format!("{{{{ $v{n} := 1 }}}}")).collect();
     is_bounded(&many);
