@@ -21,16 +21,11 @@ const TEMPLATE: &str =
     "{{range .Changed.Changes}}{{print .OldValue}} -> {{println .NewValue}}{{end}}";
 
 fn main() -> ExitCode {
-    let registry = Registry::start(RegistryOptions::default());
-    let forge = Forge::new();
-    let server = GitServer::start(&forge, GitServerOptions::default());
-    let image = registry.image("stefanprodan/podinfo");
-    let url = server.url("fleet");
-    registry.push_tags("stefanprodan/podinfo", &TAGS);
-    let repository = forge.create("fleet");
-    repository.commit("main", "The workloads", &workloads(&image));
-    match play(&image, &url) {
-        Ok(()) => ExitCode::SUCCESS,
+    match play() {
+        Ok(()) => {
+            chapter("That was all. The registry, the remote and the clone are gone again.");
+            ExitCode::SUCCESS
+        }
         Err(failed) => {
             say(&format!("\n{failed}\n"));
             ExitCode::FAILURE
@@ -38,7 +33,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn play(image: &str, url: &str) -> Result<(), Failed> {
+fn play() -> Result<(), Failed> {
+    let registry = Registry::start(RegistryOptions::default());
+    let forge = Forge::new();
+    let server = GitServer::start(&forge, GitServerOptions::default());
+    let image = registry.image("stefanprodan/podinfo");
+    registry.push_tags("stefanprodan/podinfo", &TAGS);
+    let repository = forge.create("fleet");
+    repository.commit("main", "The workloads", &workloads(&image));
+    perform(&image, &server.url("fleet"))
+}
+
+/// The lines of the guide, in a shell.
+fn perform(image: &str, url: &str) -> Result<(), Failed> {
     let mut stage = Stage::new();
     chapter("A registry and a Git remote run on loopback. Clone the remote.");
     stage.run(&format!("git clone --quiet {url} fleet"))?;
@@ -79,7 +86,7 @@ fn play(image: &str, url: &str) -> Result<(), Failed> {
     stage.run("kubectl imgauto tags policy/podinfo")?;
 
     chapter("What would change? (Exit code 1 says: something.)");
-    stage.answer(&format!("kubectl imgauto diff {FOLDER}"), 1)?;
+    stage.answer("kubectl imgauto diff .", 1)?;
 
     chapter("Do it: edit, commit, push.");
     stage.run("kubectl imgauto run . --commit --push")?;
@@ -90,7 +97,7 @@ fn play(image: &str, url: &str) -> Result<(), Failed> {
     stage.run(&format!("kubectl kustomize {FOLDER} | grep 'image:'"))?;
 
     chapter("A second run has nothing to do.");
-    stage.answer(&format!("kubectl imgauto diff {FOLDER}"), 0)
+    stage.answer("kubectl imgauto diff .", 0)
 }
 
 /// The files that are there before imgauto is: two deployments, one of which a kustomization completes.
