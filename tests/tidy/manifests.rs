@@ -3,15 +3,19 @@
 use crate::{cargo, nothing, packages, read};
 
 /// All that the engine may stand on: parsers and data, nothing that acts.
-const ENGINE: [&str; 9] = [
+const ENGINE: [&str; 13] = [
     "base64",
     "granit-parser",
     "memchr",
+    "num-bigint",
     "regex",
+    "regex-automata",
     "regex-syntax",
     "semver",
     "serde",
     "serde_json",
+    "sha1",
+    "sha2",
     "thiserror",
 ];
 
