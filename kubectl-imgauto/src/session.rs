@@ -43,8 +43,15 @@ impl Session<'_> {
         self.tell(&format!("{marker} {text}\n"));
     }
 
-    /// Tells the user on standard error what is being done, unless asked to be quiet.
+    /// Shows on a terminal what is being done; logs and pipes get results only.
     pub(crate) fn progress(&mut self, text: &str) {
+        if self.environment.stderr_is_terminal {
+            self.note(text);
+        }
+    }
+
+    /// Tells the user on standard error what was decided without being said, unless asked to be quiet.
+    pub(crate) fn note(&mut self, text: &str) {
         if !self.globals.quiet {
             let marker = Markers::of(self.globals).doing();
             self.tell(&format!("{marker} {text}\n"));
@@ -77,7 +84,7 @@ impl Session<'_> {
             self.warn(warning);
         }
         if let Decided::ByContext { context } = &choice.decided {
-            self.progress(&format!(
+            self.note(&format!(
                 "namespace {}, from context {context} of the kubeconfig",
                 choice.name
             ));

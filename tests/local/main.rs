@@ -10,4 +10,5 @@ mod mistakes;
 mod offline;
 mod push;
 mod registries;
+mod remotes;
 mod servers;
