@@ -63,7 +63,11 @@ pub enum TagFileError {
 #[serde(untagged)]
 enum Shape {
     Names(Vec<String>),
-    Listing { tags: Option<Vec<Listed>> },
+    Listing {
+        // `null` is a listing without tags; an object that has no such key is none.
+        #[serde(deserialize_with = "Option::deserialize")]
+        tags: Option<Vec<Listed>>,
+    },
     ByImage(BTreeMap<String, Vec<String>>),
 }
 
