@@ -372,7 +372,7 @@ impl Refspec {
     ///
     /// # Errors
     ///
-    /// When the source does not match `pushed`.
+    /// When the source does not match `pushed`, or what `*` stands for makes no ref name.
     pub fn destination(&self, pushed: &str) -> Result<String, RefspecError> {
         let mismatch = || RefspecError::Source {
             source_ref: self.source.clone(),
@@ -386,7 +386,11 @@ impl Refspec {
             .strip_prefix(before)
             .and_then(|rest| rest.strip_suffix(after))
             .ok_or_else(mismatch)?;
-        Ok(self.destination.replacen('*', middle, 1))
+        let destination = self.destination.replacen('*', middle, 1);
+        if !is_ref_name(&destination) {
+            return Err(RefspecError::Destination(destination));
+        }
+        Ok(destination)
     }
 }
 

@@ -227,6 +227,21 @@ fn refspecs_map_the_pushed_branch() {
 }
 
 #[test]
+fn a_wildcard_that_makes_no_ref_name_is_refused() {
+    for (spec, pushed, made) in [
+        ("refs/heads/x*:refs/for/*", "refs/heads/x", "refs/for/"),
+        ("refs/heads/x*:refs/for/*", "refs/heads/x.y", "refs/for/.y"),
+        ("refs/heads/*:refs/*k", "refs/heads/a.loc", "refs/a.lock"),
+    ] {
+        assert_eq!(
+            Refspec::parse(spec).unwrap().destination(pushed),
+            Err(RefspecError::Destination(made.to_owned())),
+            "{spec}"
+        );
+    }
+}
+
+#[test]
 fn a_switch_forces_the_refspec_too_but_never_the_checkout_branch() {
     let refspec = Refspec::parse("refs/heads/updates:refs/heads/review").unwrap();
     let switched = plan(Some(&branch("main")), Some("updates"), Gates::default()).unwrap();
