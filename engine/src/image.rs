@@ -53,6 +53,8 @@ impl Repository {
     }
 
     /// `registry/path`, as `ImageRepository.status.canonicalImageName` holds it.
+    ///
+    /// It reads back, unless the `library/` that an official image gets makes the path longer than 255 letters.
     pub fn canonical(&self) -> String {
         self.to_string()
     }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::reference::tests::image_text;
-use super::{ImageError, PlainHttp, Reference, Repository, Scheme, check_reference};
+use super::{ImageError, ImageFault, PlainHttp, Reference, Repository, Scheme, check_reference};
 
 const HEX: &str = "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc";
 
@@ -133,6 +133,22 @@ fn rows_158_and_159_blanks_and_overlong_paths_are_refused() {
     }
     let longest = format!("ghcr.io/{}", "a".repeat(255));
     assert_eq!(strict(&longest), format!("{longest} https"));
+}
+
+#[test]
+fn the_path_of_an_official_image_is_measured_as_written() {
+    let longest = Repository::parse(&"a".repeat(247)).unwrap();
+    assert_eq!(Repository::parse(&longest.canonical()), Ok(longest));
+    // Flux takes these too, and shows a canonical name that is too long to be read again.
+    let longer = Repository::parse(&"a".repeat(255)).unwrap();
+    assert_eq!(longer.repository().len(), 263);
+    assert_eq!(
+        Repository::parse(&longer.canonical()),
+        Err(ImageError::Unparsable {
+            image: longer.canonical(),
+            fault: ImageFault::PathLength(263)
+        })
+    );
 }
 
 #[test]
