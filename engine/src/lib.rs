@@ -5,6 +5,7 @@ pub mod change;
 pub mod duration;
 pub mod image;
 pub mod marker;
+pub mod path;
 pub mod pattern;
 pub mod policy;
 pub mod range;

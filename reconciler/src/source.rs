@@ -90,37 +90,3 @@ pub enum SourceError {
         source: Box<GitError>,
     },
 }
-
-/// Resolves an update path against the root: `.`, empty parts and a leading `/` go, `..` never leaves the root.
-pub(crate) fn clamp(path: &str) -> Vec<&str> {
-    let mut parts = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop();
-            }
-            name => parts.push(name),
-        }
-    }
-    parts
-}
-
-#[cfg(test)]
-mod tests {
-    use super::clamp;
-
-    #[test]
-    fn an_update_path_never_leaves_the_root() {
-        for (path, inside) in [
-            ("", vec![]),
-            (".", vec![]),
-            ("./clusters/my-cluster", vec!["clusters", "my-cluster"]),
-            ("/etc", vec!["etc"]),
-            ("../../etc", vec!["etc"]),
-            ("a/../../b/", vec!["b"]),
-        ] {
-            assert_eq!(clamp(path), inside, "{path}");
-        }
-    }
-}

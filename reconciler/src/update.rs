@@ -7,8 +7,9 @@ use std::thread;
 
 use engine::change::Change;
 use engine::marker::{self, FileScan, Wanted};
+use engine::path::clamp;
 
-use crate::source::{Entry, EntryKind, Reader, Source, SourceError, clamp};
+use crate::source::{Entry, EntryKind, Reader, Source, SourceError};
 
 /// What an automation would write, and what it could not use.
 #[derive(Debug, Default)]
@@ -297,7 +298,7 @@ fn read_one(
 
 /// The clean form of an update path, as a prefix of the paths below it; empty when it names one file.
 fn base_of(path: &str, entries: &[Entry]) -> String {
-    let clean = clamp(path).join("/");
+    let clean = clamp(path);
     match entries {
         [only] if only.path == clean => clean
             .rsplit_once('/')

@@ -5,7 +5,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::{Entry, EntryKind, Reader, Source, SourceError, clamp};
+use engine::path::clamp;
+
+use super::{Entry, EntryKind, Reader, Source, SourceError};
 
 /// A directory as a source; edits are collected by [`WorkTree::stage`] and written by [`WorkTree::write`].
 #[derive(Debug)]
@@ -98,7 +100,7 @@ impl WorkTree {
 
 impl Source for WorkTree {
     fn entries(&self, path: &str) -> Result<Vec<Entry>, SourceError> {
-        let inside = clamp(path).join("/");
+        let inside = clamp(path);
         let missing = || SourceError::Missing {
             path: path.to_owned(),
         };
