@@ -146,6 +146,8 @@ fn glob(pattern: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const ED25519: &str =
@@ -230,6 +232,58 @@ mod tests {
             ("*a*a*a*", "aa", false),
         ] {
             assert_eq!(glob(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+
+    /// Lines of fragments, none of which holds the key of the tests.
+    fn noise() -> impl Strategy<Value = String> {
+        let fragment = prop::sample::select(vec![
+            "\n",
+            " ",
+            "\t",
+            "\r",
+            "#",
+            "@revoked ",
+            "@cert-authority ",
+            "@",
+            "|1|",
+            "|",
+            "=",
+            "*",
+            "?",
+            "!",
+            ",",
+            "h",
+            "[h]:22",
+            "h ",
+            OTHER,
+            ECDSA,
+            "ssh-ed25519 ",
+            "AAAA",
+            "é",
+            "\0",
+        ]);
+        prop::collection::vec(fragment, 0..24).prop_map(|fragments| fragments.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn a_listed_key_stays_known_whatever_stands_around_it(before in noise(), after in noise()) {
+            let text = format!("{before}\nh {ED25519}\n{after}");
+            prop_assert_eq!(check(&text, "h", 22), Verdict::Known);
+        }
+
+        #[test]
+        fn any_text_is_survived(text in any::<String>(), host in any::<String>(), port: u16) {
+            prop_assert_eq!(check(&text, &host, port), Verdict::Unknown);
+        }
+
+        #[test]
+        fn a_glob_with_stars_between_matches_what_it_was_made_from(parts in prop::collection::vec("[ab]{0,3}", 1..6)) {
+            let (pattern, name) = (parts.join("*"), parts.concat());
+            prop_assert!(glob(&pattern, &name));
+            prop_assert!(glob(&"?".repeat(name.len()), &name));
+            prop_assert_eq!(glob(&pattern, &(name + "c")), pattern.ends_with('*'));
         }
     }
 }

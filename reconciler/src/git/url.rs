@@ -88,7 +88,7 @@ impl Address {
 
     fn short_or_local(text: &str) -> Result<Self, AddressError> {
         // As Git decides: a colon before the first slash makes it SSH.
-        let colon = text.find(':');
+        let colon = colon_behind_host(text);
         let slash = text.find('/').unwrap_or(text.len());
         let Some(colon) = colon.filter(|colon| *colon < slash && *colon > 0) else {
             if text.is_empty() {
@@ -100,6 +100,12 @@ impl Address {
         let (user, host) = match login.rsplit_once('@') {
             Some((user, host)) => (Some(user.to_owned()), host),
             None => (None, login),
+        };
+        let host = match host.strip_prefix('[') {
+            Some(rest) => rest
+                .strip_suffix(']')
+                .ok_or(AddressError::Missing("path"))?,
+            None => host,
         };
         if host.is_empty() {
             return Err(AddressError::Missing("host"));
@@ -113,6 +119,18 @@ impl Address {
             port: 22,
             path: path.to_owned(),
         }))
+    }
+}
+
+/// Finds the colon that ends the host of the short SSH form; those of an IPv6 address in brackets do not.
+fn colon_behind_host(text: &str) -> Option<usize> {
+    let first = text.find(':')?;
+    let host = text[..first].rfind('@').map_or(0, |at| at + 1);
+    if text[host..].starts_with('[') {
+        let closed = text[host..].find("]:");
+        Some(closed.map_or(first, |end| host + end + 1))
+    } else {
+        Some(first)
     }
 }
 
@@ -223,6 +241,7 @@ impl fmt::Display for SshAddress {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use secrecy::ExposeSecret as _;
 
     use super::*;
@@ -272,6 +291,11 @@ mod tests {
         let short = ssh("git@github.com:acme/fleet.git");
         assert_eq!(short.path, "acme/fleet.git");
         assert_eq!(short.to_string(), "ssh://git@github.com/acme/fleet.git");
+        let bracketed = ssh("git@[::1]:acme/fleet.git");
+        assert_eq!(bracketed.host, "::1");
+        assert_eq!(bracketed.to_string(), "ssh://git@[::1]/acme/fleet.git");
+        let unfinished = Address::parse("[::1]").unwrap_err();
+        assert_eq!(unfinished, AddressError::Missing("path"));
     }
 
     #[test]
@@ -294,6 +318,35 @@ mod tests {
         ] {
             let error = Address::parse(text).unwrap_err();
             assert!(!format!("{error:?} {error}").contains("secret"), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_password_is_taken_out_and_never_shown(password in "[!-~é]{8,20}", path in "/[a-z/.~]{1,20}") {
+            let encoded: String = password.bytes().map(|byte| format!("%{byte:02x}")).collect();
+            let (address, info) = Address::parse(&format!("https://me:{encoded}@example.com{path}")).unwrap();
+            prop_assert_eq!(info.password.as_ref().map(|secret| secret.expose_secret()), Some(password.as_str()));
+            let shown = format!("{address} {address:?} {info:?}");
+            prop_assert!(!shown.contains(&password) && !shown.contains(&encoded));
+        }
+
+        #[test]
+        fn an_address_is_shown_as_one_that_reads_back(
+            text in "((https?|ssh|git\\+ssh|file)://)?([a-z]{1,4}(:[a-z]{0,3})?@)?(\\[::1\\]|[a-z.-]{0,6})(:[0-9]{0,3})?/?[a-z0-9~-]{1,6}(/[a-z0-9~-]{1,4})?"
+        ) {
+            if let Ok((address, _)) = Address::parse(&text) {
+                let shown = address.to_string();
+                let again = Address::parse(&shown).map(|(again, _)| again.to_string());
+                prop_assert_eq!(again, Ok(shown));
+            }
+        }
+
+        #[test]
+        fn any_text_is_survived(text in any::<String>()) {
+            if let Ok((Address::Ssh(ssh), _)) = Address::parse(&text) {
+                prop_assert!(!ssh.host.is_empty() && !ssh.path.is_empty());
+            }
         }
     }
 }
