@@ -1,8 +1,5 @@
 //! Errors as users see them: what happened, where, and what to do next.
 
-use std::error::Error;
-use std::fmt;
-
 use crate::session::Markers;
 
 /// How the program ends.
@@ -14,18 +11,6 @@ pub(crate) enum ExitStatus {
     No,
     /// The command line is wrong, or a yes/no question could not be answered.
     Usage,
-    /// Waiting took too long.
-    #[expect(
-        dead_code,
-        reason = "of the contract of exit codes; read by commands that wait"
-    )]
-    TimedOut,
-    /// The user stopped it.
-    #[expect(
-        dead_code,
-        reason = "of the contract of exit codes; read by commands that wait"
-    )]
-    Interrupted,
 }
 
 impl ExitStatus {
@@ -35,8 +20,6 @@ impl ExitStatus {
             Self::Done => 0,
             Self::No => 1,
             Self::Usage => 2,
-            Self::TimedOut => 124,
-            Self::Interrupted => 130,
         }
     }
 }
@@ -148,20 +131,5 @@ impl CliError {
             text += &format!("  {label} {step}\n");
         }
         text
-    }
-}
-
-/// Writes an error and everything that caused it on one line.
-pub(crate) struct Chain<'a>(pub(crate) &'a dyn Error);
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
     }
 }

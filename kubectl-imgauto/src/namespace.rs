@@ -1,8 +1,10 @@
 //! Which namespace a command works in.
 
+use reconciler::chain::Chain;
+
 use crate::cli::Globals;
 use crate::environment::Environment;
-use crate::error::{Chain, CliError};
+use crate::error::CliError;
 use crate::kubeconfig;
 use crate::kubernetes_names as names;
 

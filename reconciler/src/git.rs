@@ -36,8 +36,8 @@ pub use push::{Expect, Outcome, Push, Pushed, Update};
 pub use remote::{Cancel, Remote};
 pub use repository::{BoxError, GitError, Repository};
 pub use settings::{
-    Access, ClientCertificate, DEFAULT_TIMEOUT, Identity, KeyError, Proxy, SecretData, Settings,
-    SettingsError, Ssh, Tls,
+    Access, ClientCertificate, DEFAULT_TIMEOUT, Identity, KeyError, Proxy, Settings, SettingsError,
+    Ssh, Tls,
 };
 pub use tree::{Blob, Blobs, File, Files, Kind};
 pub use url::{Address, AddressError, SshAddress, UserInfo};

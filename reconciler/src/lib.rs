@@ -1,8 +1,10 @@
 //! Acts on what the engine decides: registries, Git, and (from the cluster) Kubernetes.
 
+pub mod chain;
 pub mod git;
 pub mod local;
 pub mod registry;
 pub mod resources;
+pub mod secret;
 pub mod source;
 pub mod update;

@@ -9,8 +9,6 @@ mod registries;
 mod run;
 mod tag_files;
 
-use std::error::Error;
-
 use engine::change::LatestRef;
 
 use crate::resources::ObjectKey;
@@ -56,15 +54,4 @@ pub enum Progress<'a> {
         /// What.
         text: &'a str,
     },
-}
-
-/// Writes an error and what caused it on one line.
-pub(crate) fn error_text(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text += &format!(": {error}");
-        cause = error.source();
-    }
-    text
 }

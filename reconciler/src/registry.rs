@@ -37,7 +37,7 @@ mod token;
 mod user_config;
 mod wire;
 
-pub use credentials::{Credential, CredentialError, Keychain, SecretData};
+pub use credentials::{Credential, CredentialError, Keychain};
 pub use error::{Answer, RegistryError, Sent};
 pub use hosts::{Hosts, Quota};
 pub use listing::{Limits, Listing, TagList, Validator};

@@ -3,10 +3,11 @@
 use std::error::Error as _;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use reconciler::chain::Chain;
 
 use super::Reached;
 use crate::environment::Environment;
-use crate::error::{Chain, CliError, ExitStatus};
+use crate::error::{CliError, ExitStatus};
 use crate::flag_value::quoted;
 
 /// What came of reading a command line that names nothing to do.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use reconciler::chain::Chain;
 use reconciler::local::{
     self, Access, Destination, Origin, Overrides, Progress, Report, Run, TagFiles,
 };
@@ -10,7 +11,7 @@ use reconciler::resources::Resources;
 use reconciler::update::Severity;
 
 use crate::commands::inputs;
-use crate::error::{Chain, CliError};
+use crate::error::CliError;
 use crate::git_login;
 use crate::session::Session;
 

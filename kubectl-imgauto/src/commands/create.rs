@@ -10,10 +10,11 @@ mod update;
 
 use clap::{Subcommand, ValueEnum};
 use engine::duration::GoDuration;
+use reconciler::chain::Chain;
 use serde::Serialize;
 
 use crate::csv::{self, CsvError};
-use crate::error::{Chain, CliError, ExitStatus};
+use crate::error::{CliError, ExitStatus};
 use crate::export::{self, ExportError};
 use crate::flag_value;
 use crate::session::Session;

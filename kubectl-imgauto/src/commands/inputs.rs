@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use api::{DurationText, ImageRepositorySpec};
 use engine::duration::GoDuration;
+use reconciler::chain::Chain;
 use reconciler::local::{self, Registries};
 use reconciler::registry::UserConfig;
 use reconciler::resources::{Found, ObjectKey, Objects, Resources};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::error::{Chain, CliError};
+use crate::error::CliError;
 use crate::session::Session;
 
 /// Reads the objects of `paths`; what cannot be read at all is a usage error.

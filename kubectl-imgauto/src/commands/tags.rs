@@ -7,12 +7,13 @@ use std::path::PathBuf;
 use api::{ImageRepository, ImageRepositorySpec};
 use engine::image::Repository;
 use engine::policy::{Exclusions, Policy, PolicyField, PolicySpec};
+use reconciler::chain::Chain;
 use reconciler::local::{self, TagFiles};
 use reconciler::resources::{ObjectKey, Resources};
 
 use crate::commands::inputs;
 use crate::commands::output::Format;
-use crate::error::{Chain, CliError, ExitStatus};
+use crate::error::{CliError, ExitStatus};
 use crate::session::Session;
 use report::{Question, Report};
 

@@ -1,6 +1,5 @@
 //! What it takes to reach a remote, as plain data, from Secrets or by hand.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,6 +10,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use thiserror::Error;
 use url::Url;
 
+use crate::secret::SecretData;
+
 use super::known_hosts::KnownHosts;
 use super::url::{Address, AddressError, UserInfo, split_user_info};
 
@@ -19,9 +20,6 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The user SSH remotes are asked as when their URL names none.
 const DEFAULT_SSH_USER: &str = "git";
-
-/// The data of a Secret: its keys with their decoded values.
-pub type SecretData = BTreeMap<String, Vec<u8>>;
 
 /// Where a remote is and how it is reached.
 #[derive(Clone, Debug)]

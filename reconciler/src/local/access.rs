@@ -1,17 +1,16 @@
 //! How a local run logs in to a Git remote.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::runtime::Handle;
 
-use super::registries::data_of;
 use crate::git::{
     Access as GitAccess, Address, Proxy, Remote, Settings, SettingsError, Ssh, TransportError,
 };
 use crate::resources::{ObjectKey, Resources};
+use crate::secret::data_of;
 
 /// The user's own means to log in, used where the files hold no Secret for a remote.
 pub struct Access<'a> {
@@ -103,7 +102,7 @@ fn from_resources(url: &str, resources: &Resources) -> Result<Option<Settings>, 
         else {
             continue;
         };
-        let mut settings = Settings::from_secret(&spec.url, Some(&BTreeMap::from_iter(data)))?;
+        let mut settings = Settings::from_secret(&spec.url, Some(&data))?;
         if let Some((key, data)) = spec
             .proxy_secret_ref
             .as_ref()

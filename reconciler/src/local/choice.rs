@@ -8,9 +8,10 @@ use engine::image::{Repository, check_reference};
 use engine::policy::{DigestPlan, Exclusions, Policy};
 use futures::future::join_all;
 
+use super::Progress;
 use super::registries::Registries;
 use super::tag_files::TagFiles;
-use super::{Progress, error_text};
+use crate::chain::Chain;
 use crate::resources::{Found, ObjectKey, Resources};
 use crate::update::Problem;
 
@@ -145,19 +146,19 @@ async fn scan(
 ) -> Tags {
     let spec = &found.object.spec;
     let image = Repository::parse(&spec.image)
-        .map_err(|error| found.refuse("spec.image", error_text(&error)))?;
+        .map_err(|error| found.refuse("spec.image", Chain(&error).to_string()))?;
     let list = spec.exclusion_list.as_deref().unwrap_or_default();
     let exclusions = Exclusions::new(list)
-        .map_err(|error| found.refuse("spec.exclusionList", error_text(&error)))?;
+        .map_err(|error| found.refuse("spec.exclusionList", Chain(&error).to_string()))?;
     let tags = match origin {
         Origin::Files(files) => files
             .tags(key, &spec.image)
-            .map_err(|error| found.refuse("spec.image", error_text(&error)))?,
+            .map_err(|error| found.refuse("spec.image", Chain(&error).to_string()))?,
         Origin::Registries(registries) => registries
             .tags(key, &found.object, &image, resources)
             .await
             .map_err(|error| {
-                found.refuse("spec.image", format!("scan failed: {}", error_text(&error)))
+                found.refuse("spec.image", format!("scan failed: {}", Chain(&error)))
             })?,
         Origin::Status => Vec::new(),
     };
@@ -185,7 +186,7 @@ async fn evaluate(
         return Err(policy.refuse("spec.imageRepositoryRef", reason));
     }
     let rules = Policy::try_from(spec)
-        .map_err(|error| policy.refuse(error.field().path(), error_text(&error)))?;
+        .map_err(|error| policy.refuse(error.field().path(), Chain(&error).to_string()))?;
     let tags = match &tags[&repository_key] {
         Ok(tags) => tags,
         Err(problem) => return Err(problem.clone()),
@@ -197,7 +198,7 @@ async fn evaluate(
         .map_err(|error| {
             policy.refuse(
                 "spec.policy",
-                format!("{}, out of {} tags", error_text(&error), tags.len()),
+                format!("{}, out of {} tags", Chain(&error), tags.len()),
             )
         })?;
     let name = repository.object.spec.image.clone();
@@ -251,11 +252,11 @@ async fn digest_of(
             "files hold no digests; leave out --tags-from".to_owned(),
         ));
     };
-    let image = Repository::parse(name).map_err(|error| failed(error_text(&error)))?;
+    let image = Repository::parse(name).map_err(|error| failed(Chain(&error).to_string()))?;
     let digest = registries
         .digest(key, &repository.object, &image, tag, resources)
         .await;
-    digest.map_err(|error| failed(error_text(&error)))
+    digest.map_err(|error| failed(Chain(&error).to_string()))
 }
 
 impl<T> Found<T>

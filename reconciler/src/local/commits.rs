@@ -11,10 +11,11 @@ use git2::Oid;
 use jiff::Timestamp;
 use jiff::tz::Offset;
 
+use super::Progress;
 use super::access::AccessError;
 use super::automation::Automation;
 use super::run::{Committed, Planned, Report, Run, RunError, plan_one};
-use super::{Progress, error_text};
+use crate::chain::Chain;
 use crate::git::{
     Author, BoxError, Checkout, CheckoutError, DEFAULT_ATTEMPTS, Edit, GitError, Head, Job,
     NewCommit, Outcome, Repository, Upstream, WriteError,
@@ -152,7 +153,9 @@ impl Run<'_> {
                 Err(WriteError::Build(error)) => return Err(error),
                 Err(WriteError::Git(error)) => return Err(CommitError::Git(error).into()),
                 Err(other) => {
-                    report.problems.push(Problem::nowhere(error_text(&other)));
+                    report
+                        .problems
+                        .push(Problem::nowhere(Chain(&other).to_string()));
                     continue;
                 }
             };
@@ -352,7 +355,7 @@ fn follow(checkout: &Checkout, pushed: Oid, progress: &mut dyn FnMut(Progress<'_
     if let Err(error) = followed {
         let text = format!(
             "pushed, but the checkout stays behind ({}); git pull brings it up to date",
-            error_text(&error)
+            Chain(&error)
         );
         progress(Progress::Note { text: &text });
     }
@@ -365,7 +368,7 @@ fn refspec_problem(
     let why = match outcome? {
         Ok(Outcome::Pushed | Outcome::UpToDate) => return None,
         Ok(Outcome::Moved { text } | Outcome::Refused { text }) => text.clone(),
-        Err(error) => error_text(error),
+        Err(error) => Chain(error).to_string(),
     };
     let branch = &group.plan.push_branch;
     Some(Problem::nowhere(format!(

@@ -1,6 +1,5 @@
 //! Asks registries with the credentials of a local run.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::ImageRepository;
@@ -11,9 +10,10 @@ use tokio::time::Instant;
 
 use crate::registry::{
     Client, ClientError, ClientOptions, CredentialError, Hosts, Keychain, ProxyChoice, ProxyError,
-    ProxyOptions, RegistryError, SecretData, TlsError, TlsOptions, UserConfig,
+    ProxyOptions, RegistryError, TlsError, TlsOptions, UserConfig,
 };
 use crate::resources::{ObjectKey, Resources};
+use crate::secret::data_of;
 
 /// Access to registries: the Secrets of the files where they are there, else what docker and podman of the user know.
 #[derive(Debug)]
@@ -202,19 +202,4 @@ impl Secrets<'_> {
         }
         Ok(keychain)
     }
-}
-
-/// The data of a Secret, `stringData` winning over `data` as in the cluster.
-pub(super) fn data_of(secret: &Secret) -> SecretData {
-    let encoded = secret
-        .data
-        .iter()
-        .flatten()
-        .map(|(key, value)| (key.clone(), value.0.clone()));
-    let plain = secret
-        .string_data
-        .iter()
-        .flatten()
-        .map(|(key, value)| (key.clone(), value.clone().into_bytes()));
-    encoded.chain(plain).collect::<BTreeMap<_, _>>()
 }

@@ -11,10 +11,9 @@ use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-use super::auth_key::{AuthKey, Reading};
+use crate::secret::SecretData;
 
-/// The keys and values of a Kubernetes Secret, decoded.
-pub type SecretData = BTreeMap<String, Vec<u8>>;
+use super::auth_key::{AuthKey, Reading};
 
 /// One credential of a registry. `Debug` shows nothing of it.
 #[derive(Clone)]

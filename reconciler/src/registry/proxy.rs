@@ -4,8 +4,8 @@ use reqwest::{NoProxy, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
-use super::credentials::SecretData;
 use super::redact;
+use crate::secret::SecretData;
 
 /// The longest address that is accepted, in bytes.
 const ADDRESS_LIMIT: usize = 2048;

@@ -10,7 +10,7 @@ use rustls::sign::CertifiedKey;
 use secrecy::{ExposeSecret as _, SecretSlice};
 use sha2::{Digest as _, Sha256};
 
-use super::credentials::SecretData;
+use crate::secret::SecretData;
 
 /// What TLS connections trust and show. `Debug` shows no key.
 #[derive(Clone, Default)]

@@ -5,8 +5,9 @@ use engine::duration::GoDuration;
 use engine::image::{ImageError, ImageFault, Repository};
 use engine::pattern::{Extract, Group, Pattern};
 use engine::range::{Range, RangeError};
+use reconciler::chain::Chain;
 
-use crate::error::{Chain, CliError};
+use crate::error::CliError;
 
 /// How often a repository is scanned, and an automation runs, unless told otherwise.
 pub(super) const DEFAULT_INTERVAL: GoDuration = GoDuration::from_nanoseconds(60_000_000_000);

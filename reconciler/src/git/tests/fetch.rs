@@ -3,17 +3,11 @@ use git2::Oid;
 
 use super::super::*;
 use super::fixture::{Fixture, branch, git, last_tag, on_main};
+use crate::chain::Chain;
 
 fn fetch(fixture: &Fixture, checkout: &CheckoutRef) -> Result<Fetched, GitError> {
     let plan = plan(Some(checkout), Some("updates"), Gates::default()).unwrap();
     fixture.mirror().fetch(&fixture.remote(), &plan, &last_tag)
-}
-
-fn error_text(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {}", error_text(source)),
-        None => error.to_string(),
-    }
 }
 
 #[test]
@@ -300,7 +294,7 @@ fn directories_are_remotes_too() {
     let nowhere = fixture.remote_at("/nonexistent/a.git");
     let error = fixture.mirror().list(&nowhere).unwrap_err();
     assert!(
-        error_text(&error).contains("/nonexistent/a.git"),
+        Chain(&error).to_string().contains("/nonexistent/a.git"),
         "{error:?}"
     );
 }

@@ -5,13 +5,7 @@ use axum::http::{Response, StatusCode};
 
 use super::super::*;
 use super::fixture::{Fixture, answer, last_tag, on_main, set_image};
-
-fn chain(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {}", chain(source)),
-        None => error.to_string(),
-    }
-}
+use crate::chain::Chain;
 
 fn failure(fixture: &Fixture, remote: &Remote) -> TransportError {
     match fixture.mirror().list(remote).unwrap_err() {
@@ -62,7 +56,7 @@ fn wrong_credentials_end_in_fluxs_text_without_them() {
     let error = fixture.mirror().list(&remote).unwrap_err();
     let url = fixture.url("a.git");
     assert_eq!(
-        chain(&error),
+        Chain(&error).to_string(),
         format!("unable to clone '{url}': authentication required: ")
     );
     let shown = format!("{error:?}{remote:?}");
@@ -86,7 +80,7 @@ fn a_push_that_is_not_let_in_says_so_in_fluxs_words() {
     });
     let pushed = mirror.push(&fixture.remote(), &[update], &Push::default());
     assert_eq!(
-        chain(&pushed.unwrap_err()),
+        Chain(&pushed.unwrap_err()).to_string(),
         "failed to push to remote: authentication required: "
     );
 }
@@ -285,7 +279,7 @@ fn nobody_listening_is_told_without_the_url_twice() {
     let (listener, url) = silent();
     drop(listener);
     let error = fixture.mirror().list(&fixture.remote_at(&url)).unwrap_err();
-    let text = chain(&error);
+    let text = Chain(&error).to_string();
     assert!(text.starts_with(&format!(
         "unable to clone '{url}': cannot reach the server: "
     )));

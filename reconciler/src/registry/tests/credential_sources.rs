@@ -6,6 +6,7 @@ use base64::Engine as _;
 use secrecy::ExposeSecret as _;
 
 use super::*;
+use crate::secret::SecretData;
 
 const JSON_TYPE: &str = "kubernetes.io/dockerconfigjson";
 

@@ -2,6 +2,7 @@
 
 use super::fake::{Fake, answer, basic, ok};
 use super::*;
+use crate::secret::SecretData;
 
 fn data(pairs: &[(&str, &str)]) -> SecretData {
     pairs

@@ -9,6 +9,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::fake::{Fake, answer, ok};
 use super::*;
+use crate::secret::SecretData;
 
 struct Authority(CertifiedIssuer<'static, KeyPair>);
 
