@@ -106,18 +106,6 @@ pub(crate) struct Globals {
     pub(crate) connection: Connection,
 }
 
-impl Globals {
-    /// Returns when to use colour.
-    #[expect(dead_code, reason = "manifests have no colour; reports ask")]
-    pub(crate) fn color(&self) -> ColorChoice {
-        if self.no_color {
-            ColorChoice::Never
-        } else {
-            self.color
-        }
-    }
-}
-
 /// When to use colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ColorChoice {
