@@ -24,7 +24,9 @@ bench: binaries ## run the benchmarks of docs/benchmarks.md
 fuzz: ## run each fuzz target for a minute, on nightly Rust
 	@command -v cargo-fuzz >/dev/null || cargo install --locked --version 0.13.2 cargo-fuzz
 	set -e; for target in $$(cargo fuzz list); do \
-		cargo +nightly fuzz run "$$target" -- -max_total_time=$(FUZZ_SECONDS); \
+		mkdir -p fuzz/corpus/$$target; \
+		cargo +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+			-max_total_time=$(FUZZ_SECONDS) -timeout=10; \
 	done
 
 lint: ## check format, lints and dependencies

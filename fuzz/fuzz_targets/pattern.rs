@@ -1,12 +1,16 @@
-//! Any pattern is compiled or refused with a place, and no template or text makes it panic.
+//! Any pattern is compiled or refused with a place, and what it finds in a text agrees with itself.
+//!
+//! The first line of the input is the pattern, the second the template; the rest is the text.
 
 #![no_main]
 
 use engine::pattern::{Extract, Pattern, quote_meta};
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|input: (&str, &str, &str)| {
-    let (source, template, text) = input;
+fuzz_target!(|input: &str| {
+    let mut lines = input.splitn(3, '\n');
+    let mut line = || lines.next().unwrap_or_default();
+    let (source, template, text) = (line(), line(), line());
     let extract = Extract::parse(template);
     for reference in extract.references() {
         assert!(template[reference.position..].starts_with('$'));
@@ -27,8 +31,14 @@ fuzz_target!(|input: (&str, &str, &str)| {
         }
     };
     let mut out = String::new();
-    assert_eq!(extract.expand(&pattern, text, &mut out), pattern.is_match(text));
-    assert_eq!(pattern.find_all(text, Some(1)).first().copied(), pattern.find(text));
+    assert_eq!(
+        extract.expand(&pattern, text, &mut out),
+        pattern.is_match(text)
+    );
+    assert_eq!(
+        pattern.find_all(text, Some(1)).first().copied(),
+        pattern.find(text)
+    );
     assert_eq!(pattern.replace_all(text, &Extract::parse("$0")), text);
     assert!(pattern.split(text, Some(2)).len() <= 2);
     let kept: usize = pattern.split(text, None).iter().map(String::len).sum();

@@ -1,23 +1,33 @@
+//! Any policy on any tags: the choice is one of them, whatever their order, and every tag has a verdict that agrees.
+//!
+//! Lines of the input: kind and rule (`semver 1.x`), filter pattern, filter extract, then one tag each.
+
 #![no_main]
 
 use engine::policy::{Policy, PolicySpec};
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|input: (u8, &str, &str, &str, Vec<&str>)| {
-    let (kind, rule, pattern, extract, mut tags) = input;
+fuzz_target!(|input: &str| {
+    let mut lines = input.split('\n');
+    let mut line = || lines.next().unwrap_or_default();
+    let Some((kind, rule)) = line().split_once(' ') else {
+        return;
+    };
     let mut spec = PolicySpec {
-        filter_pattern: Some(pattern),
-        filter_extract: Some(extract),
+        filter_pattern: Some(line()),
+        filter_extract: Some(line()),
         ..PolicySpec::default()
     };
-    match kind % 3 {
-        0 => spec.semver_range = Some(rule),
-        1 => spec.alphabetical_order = Some(rule),
-        _ => spec.numerical_order = Some(rule),
+    match kind {
+        "semver" => spec.semver_range = Some(rule),
+        "alphabetical" => spec.alphabetical_order = Some(rule),
+        "numerical" => spec.numerical_order = Some(rule),
+        _ => return,
     }
     let Ok(policy) = Policy::new(&spec) else {
         return;
     };
+    let mut tags: Vec<&str> = lines.collect();
     let selection = policy.select(&tags, None);
     let verdicts = policy.verdicts(&tags, None);
     tags.reverse();

@@ -1,3 +1,5 @@
+//! Any template renders within its limits, and twice the same.
+
 #![no_main]
 
 use std::collections::BTreeMap;
