@@ -11,9 +11,10 @@ use harness::{Authority, Forge, GitServer, HttpProxy, Repository, SshServer};
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use reconciler::git::{
-    Author, Cancel, Edit, GitError, Job, Mirror, NewCommit, Proxy, Remote, SecretData, Settings,
-    WriteError, Written,
+    Author, Cancel, Edit, GitError, Job, Mirror, NewCommit, Proxy, Remote, Settings, WriteError,
+    Written,
 };
+use reconciler::secret::SecretData;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
