@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry as Slot;
 use std::fmt;
 
 use api::{GitRepository, ImagePolicy, ImageRepository, ImageUpdateAutomation};
-use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
+use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
 use kube::Resource;
 use memchr::memmem;
 use serde::de::DeserializeOwned;
@@ -81,6 +81,8 @@ pub struct Resources {
     pub secrets: Objects<Secret>,
     /// Service accounts whose pull secrets an `ImageRepository` may use.
     pub service_accounts: Objects<ServiceAccount>,
+    /// Namespaces by name, for `accessFrom` of an `ImageRepository`.
+    pub namespaces: BTreeMap<String, Found<Namespace>>,
     /// What could not be used, and why.
     pub faults: Vec<Fault>,
 }
@@ -112,7 +114,13 @@ impl Resources {
     /// Tells whether a file is worth reading: it mentions one of the API groups or kinds that matter here.
     #[must_use]
     pub fn mentioned_in(source: &[u8]) -> bool {
-        ["toolkit.fluxcd.io/", "kind: Secret", "kind: ServiceAccount"]
+        let needles = [
+            "toolkit.fluxcd.io/",
+            "kind: Secret",
+            "kind: ServiceAccount",
+            "kind: Namespace",
+        ];
+        needles
             .iter()
             .any(|needle| memmem::find(source, needle.as_bytes()).is_some())
     }
@@ -149,6 +157,7 @@ impl Resources {
         let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
         let (api_version, kind) = (text("apiVersion").to_owned(), text("kind").to_owned());
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        let known = self.faults.len();
         let faults = &mut self.faults;
         match (group, kind.as_str()) {
             ("image.toolkit.fluxcd.io", "ImageRepository") => {
@@ -163,7 +172,15 @@ impl Resources {
             ("source.toolkit.fluxcd.io", "GitRepository") => {
                 reader.put(line, value, &mut self.git_repositories, faults);
             }
+            // What SOPS encrypted is of no use without its keys, which only the cluster has.
+            ("", "Secret") if value.get("sops").is_some() => {}
             ("", "Secret") => reader.put(line, value, &mut self.secrets, faults),
+            ("", "Namespace") => {
+                let mut found = Objects::default();
+                reader.put(line, value, &mut found, faults);
+                let named = found.into_iter().map(|(key, found)| (key.name, found));
+                self.namespaces.extend(named);
+            }
             ("", "ServiceAccount") => reader.put(line, value, &mut self.service_accounts, faults),
             ("" | "image.toolkit.fluxcd.io" | "source.toolkit.fluxcd.io", _)
                 if kind.ends_with("List") =>
@@ -175,6 +192,12 @@ impl Resources {
                 }
             }
             _ => {}
+        }
+        if group.is_empty() {
+            // A Secret in need of templating is not what a run is about; who needs it says that it is missing.
+            for fault in &mut self.faults[known..] {
+                fault.severity = Severity::Warning;
+            }
         }
     }
 }
@@ -215,8 +238,10 @@ impl FileReader<'_> {
         let metadata = object.meta_mut();
         let namespace = metadata
             .namespace
-            .get_or_insert_with(|| self.default_namespace.to_owned())
-            .clone();
+            .take()
+            .filter(|namespace| !namespace.is_empty())
+            .unwrap_or_else(|| self.default_namespace.to_owned());
+        metadata.namespace = Some(namespace.clone());
         let Some(name) = metadata.name.clone() else {
             faults.push(self.fault(line, format!("{kind} has no metadata.name")));
             return;
@@ -226,6 +251,8 @@ impl FileReader<'_> {
             Slot::Vacant(slot) => {
                 slot.insert(Found { place, object });
             }
+            // The same document, read twice because two arguments lead to its file.
+            Slot::Occupied(first) if first.get().place == place => {}
             Slot::Occupied(first) => {
                 let reason = format!(
                     "{kind} {} is defined at {} already; this one is not used",

@@ -69,6 +69,20 @@ pub enum SourceError {
         /// The path as the automation has it.
         path: String,
     },
+    /// A symbolic link stands on the way to the update path.
+    #[error("update path '{path}' leads through {link}, a symbolic link, which is not followed")]
+    Linked {
+        /// The path as the automation has it.
+        path: String,
+        /// The link, relative to the root.
+        link: String,
+    },
+    /// Somebody else wrote to a file while the update was planned.
+    #[error("{path} was changed by another program meanwhile")]
+    ChangedMeanwhile {
+        /// The file.
+        path: String,
+    },
     /// The operating system refused.
     #[error("cannot {attempt} {path}")]
     Io {

@@ -1,10 +1,12 @@
 //! What `run` and `diff` share: objects in, report out.
 
+mod hints;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use reconciler::local::{
-    self, Access, Destination, Origin, Overrides, Progress, Report, Run, TagFiles,
+    self, Access, Destination, Origin, Overrides, Progress, Report, Run, Signatures, TagFiles,
 };
 use reconciler::resources::Resources;
 use reconciler::update::Severity;
@@ -34,11 +36,20 @@ pub(crate) struct Question {
     offline: bool,
 }
 
+/// What is to be done with the answer.
+pub(crate) struct Order {
+    /// What becomes of the edits.
+    pub(crate) destination: Destination,
+    /// What becomes of commits that should be signed.
+    pub(crate) signatures: Signatures,
+    /// What the command line says instead of the automations.
+    pub(crate) overrides: Overrides,
+}
+
 /// Reads the objects, lets the policies choose and carries the automations out.
 pub(crate) fn carry_out(
     question: &Question,
-    destination: Destination,
-    overrides: &Overrides,
+    order: &Order,
     session: &mut Session<'_>,
 ) -> Result<Report, CliError> {
     if !question.path.is_dir() {
@@ -49,7 +60,7 @@ pub(crate) fn carry_out(
     }
     let resources = resources(question, session)?;
     let (automations, suspended) =
-        local::automations(&resources, question.update.as_deref(), overrides).map_err(|error| {
+        local::automations(&resources, question.update.as_deref(), &order.overrides).map_err(|error| {
             let next = "kubectl imgauto create update NAME … --export writes an automation; -f names the file that holds it";
             CliError::usage(Chain(&error).to_string()).next(next)
         })?;
@@ -90,12 +101,17 @@ pub(crate) fn carry_out(
         resources: &resources,
         automations: &automations,
         choices: &choices,
-        destination,
+        destination: order.destination,
         access,
+        signatures: order.signatures,
     };
     let mut progress = |step: Progress<'_>| tell(step, session);
-    run.carry_out(&mut progress)
-        .map_err(|error| CliError::failure(Chain(&error).to_string()))
+    run.carry_out(&mut progress).map_err(|error| {
+        let failed = CliError::failure(Chain(&error).to_string());
+        hints::after(&error)
+            .into_iter()
+            .fold(failed, CliError::next)
+    })
 }
 
 fn resources(question: &Question, session: &mut Session<'_>) -> Result<Resources, CliError> {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use api::{ImageRepository, ImageRepositorySpec};
 use engine::image::Repository;
 use engine::policy::{Exclusions, Policy, PolicyField, PolicySpec};
-use reconciler::local::{self, TagFiles};
+use reconciler::local::{self, Registries, TagFiles};
 use reconciler::resources::{ObjectKey, Resources};
 
 use crate::commands::inputs;
@@ -130,6 +130,9 @@ fn list_tags(
         return files
             .tags(&subject.key, &subject.repository.spec.image)
             .map_err(|error| cannot(&error));
+    }
+    if let Some(text) = Registries::stand_in(&subject.key, &subject.repository, resources) {
+        session.warn(&text);
     }
     let registries = inputs::registries(session);
     let listed = inputs::runtime()?.block_on(registries.tags(

@@ -239,11 +239,11 @@ impl Automation {
     pub fn wanted(&self, choices: &Choices) -> Wanted {
         let mut policies = BTreeMap::new();
         for policy in &self.policies {
-            let chosen = choices
-                .latest
-                .get(policy)
-                .cloned()
-                .map_or(Policy::Pending, Policy::Latest);
+            let chosen = match (choices.latest.get(policy), choices.invalid.get(policy)) {
+                (Some(latest), _) => Policy::Latest(latest.clone()),
+                (None, Some(reason)) => Policy::Invalid(reason.clone()),
+                (None, None) => Policy::Pending,
+            };
             policies.insert(policy.name.clone(), chosen);
         }
         for policy in &self.left_out {
@@ -285,6 +285,12 @@ impl Automation {
             .and_then(|push| push.branch.as_deref())
             .filter(|branch| !branch.is_empty());
         self.branch.as_deref().or(own)
+    }
+
+    /// Whether its commits are to be signed.
+    pub(super) fn is_signed(&self) -> bool {
+        let git = self.git.as_ref();
+        git.is_some_and(|git| git.commit.signing_key.is_some())
     }
 
     /// The update path as people write it.

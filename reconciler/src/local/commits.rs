@@ -13,7 +13,7 @@ use jiff::tz::Offset;
 
 use super::access::AccessError;
 use super::automation::Automation;
-use super::run::{Committed, Planned, Report, Run, RunError, plan_one};
+use super::run::{Committed, Planned, Report, Run, RunError, Signatures, plan_one};
 use super::{Progress, error_text};
 use crate::git::{
     Author, BoxError, Checkout, CheckoutError, DEFAULT_ATTEMPTS, Edit, GitError, Head, Job,
@@ -55,6 +55,14 @@ pub enum CommitError {
         #[source]
         source: RefspecError,
     },
+    /// The commits have to be signed, and nothing here can do it.
+    #[error(
+        "ImageUpdateAutomation {automation}: spec.git.commit.signingKey asks for signed commits, which are not made here"
+    )]
+    Unsigned {
+        /// The automation.
+        automation: ObjectKey,
+    },
     /// A commit cannot be made.
     #[error(transparent)]
     Git(#[from] GitError),
@@ -84,6 +92,7 @@ impl Run<'_> {
         &self,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Report, RunError> {
+        self.check_signatures()?;
         let checkout = self.checkout()?;
         let head = checkout.head().map_err(CommitError::from)?;
         let mut report = Report::default();
@@ -114,14 +123,11 @@ impl Run<'_> {
 
     /// Commits on top of the remote branch and pushes; the checkout follows where nothing of the user's is in the way.
     pub(super) fn push(&self, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Report, RunError> {
+        self.check_signatures()?;
         let mut checkout = self.checkout()?;
         let head = checkout.head().map_err(CommitError::from)?;
-        let branch = head
-            .branch
-            .clone()
-            .ok_or(CheckoutError::Detached)
-            .map_err(CommitError::from)?;
-        let upstream = checkout.upstream(&branch).map_err(CommitError::from)?;
+        let upstream = checkout.upstream(head.branch.as_deref());
+        let upstream = upstream.map_err(CommitError::from)?;
         let remote = self
             .access
             .remote(&upstream.url, self.resources)
@@ -152,7 +158,8 @@ impl Run<'_> {
                 Err(WriteError::Build(error)) => return Err(error),
                 Err(WriteError::Git(error)) => return Err(CommitError::Git(error).into()),
                 Err(other) => {
-                    report.problems.push(Problem::nowhere(error_text(&other)));
+                    let reason = format!("{}: {}", group.names(), error_text(&other));
+                    report.problems.push(Problem::nowhere(reason));
                     continue;
                 }
             };
@@ -167,12 +174,26 @@ impl Run<'_> {
             for built in built {
                 report.add_built(built, &written.branch);
             }
-            if let (Some(last), true) = (written.commits.last(), written.branch == upstream.branch)
-            {
+            let followed = upstream.branch.as_deref() == Some(written.branch.as_str());
+            if let (Some(last), true) = (written.commits.last(), followed) {
                 follow(&checkout, *last, progress);
             }
         }
         Ok(report)
+    }
+
+    /// Nobody gets unsigned commits where signed ones are asked for, unless the user says so.
+    fn check_signatures(&self) -> Result<(), CommitError> {
+        let signed = self
+            .automations
+            .iter()
+            .find(|automation| automation.is_signed());
+        match (signed, self.signatures) {
+            (Some(automation), Signatures::Required) => Err(CommitError::Unsigned {
+                automation: automation.key.clone(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn checkout(&self) -> Result<Checkout, CommitError> {
@@ -230,12 +251,14 @@ impl Run<'_> {
     fn groups(&self, upstream: &Upstream) -> Result<Vec<Group<'_>>, CommitError> {
         let mut groups: Vec<Group<'_>> = Vec::new();
         for automation in self.automations {
-            let checkout = automation
-                .checkout_ref(self.resources)
-                .unwrap_or_else(|| CheckoutRef {
-                    branch: Some(upstream.branch.clone()),
+            let checkout = match (automation.checkout_ref(self.resources), &upstream.branch) {
+                (Some(own), _) => own,
+                (None, Some(branch)) => CheckoutRef {
+                    branch: Some(branch.clone()),
                     ..CheckoutRef::default()
-                });
+                },
+                (None, None) => return Err(CheckoutError::Detached.into()),
+            };
             let plan = branch::plan(Some(&checkout), automation.push_branch(), Gates::default());
             let plan = plan.map_err(|source| CommitError::Plan {
                 automation: automation.key.clone(),
@@ -268,6 +291,17 @@ impl Run<'_> {
             }
         }
         Ok(groups)
+    }
+}
+
+impl Group<'_> {
+    fn names(&self) -> String {
+        let keys = self
+            .automations
+            .iter()
+            .map(|automation| automation.key.to_string());
+        let keys: Vec<String> = keys.collect();
+        format!("ImageUpdateAutomation {}", keys.join(", "))
     }
 }
 

@@ -25,7 +25,8 @@ pub fn load(
     };
     if !std::fs::metadata(path).map_err(failed)?.is_dir() {
         let content = std::fs::read(path).map_err(failed)?;
-        resources.add(&path.display().to_string(), &content, default_namespace);
+        let file = path.strip_prefix(".").unwrap_or(path);
+        resources.add(&file.display().to_string(), &content, default_namespace);
         return Ok(());
     }
     let tree = WorkTree::new(path);
