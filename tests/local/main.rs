@@ -5,9 +5,14 @@
     reason = "a test that cannot go on fails where it stands"
 )]
 
+mod automations;
 mod fleet;
+mod killed;
 mod mistakes;
 mod offline;
 mod push;
+mod recorded;
 mod registries;
 mod servers;
+mod tags;
+mod walking;

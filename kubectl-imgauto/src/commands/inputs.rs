@@ -44,16 +44,18 @@ pub(crate) fn find<'a, T>(
     let faults: Vec<_> = faults
         .map(|fault| format!("{}: {}", fault.place, fault.reason))
         .collect();
+    if !faults.is_empty() {
+        let text = format!("{kind} {key} is in none of the files that can be used");
+        return Err(CliError::usage(text)
+            .at(faults)
+            .next("correct the field that is named"));
+    }
     let there: Vec<_> = objects.keys().map(ToString::to_string).collect();
     let next = match there.as_slice() {
         [] => format!("name the file that holds an {kind} with -f"),
         there => format!("one of {}; -n names another namespace", there.join(", ")),
     };
-    Err(
-        CliError::usage(format!("{kind} {key} is in none of the files"))
-            .at(faults)
-            .next(next),
-    )
+    Err(CliError::usage(format!("{kind} {key} is in none of the files")).next(next))
 }
 
 /// Returns access to registries with the credentials of the user, limited by --timeout.

@@ -13,7 +13,7 @@ use reconciler::resources::{ObjectKey, Resources};
 use crate::commands::inputs;
 use crate::commands::output::Format;
 use crate::error::{Chain, CliError, ExitStatus};
-use crate::session::Session;
+use crate::session::{Markers, Session};
 use report::{Question, Report};
 
 /// Flags of `tags`.
@@ -108,7 +108,8 @@ pub(crate) fn run(args: &Args, session: &mut Session<'_>) -> Result<ExitStatus, 
     if !args.all {
         report.limit(args.limit);
     }
-    session.print(&args.output.render(&report, || report.table())?)
+    let markers = Markers::of(session.globals);
+    session.print(&args.output.render(&report, || report.table(markers))?)
 }
 
 fn list_tags(

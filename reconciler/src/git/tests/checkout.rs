@@ -64,8 +64,8 @@ fn a_checkout_knows_its_branch_and_upstream() {
     );
     let upstream = bench.checkout.upstream(Some("main")).unwrap();
     assert_eq!(
-        (upstream.remote.as_str(), upstream.branch.as_str()),
-        ("origin", "main")
+        (upstream.remote.as_str(), upstream.branch.as_deref()),
+        ("origin", Some("main"))
     );
     assert_eq!(upstream.url, bench.fixture.url("a.git"));
     assert_eq!(
@@ -257,7 +257,12 @@ fn a_checkout_is_pushed_from_and_keeps_what_others_pushed() {
     let mut bench = Bench::new();
     let upstream = bench.checkout.upstream(Some("main")).unwrap();
     let remote = bench.fixture.remote_at(&upstream.url);
-    let plan = plan(Some(&branch(&upstream.branch)), None, Gates::default()).unwrap();
+    let plan = plan(
+        Some(&branch(upstream.branch.as_deref().unwrap())),
+        None,
+        Gates::default(),
+    )
+    .unwrap();
     bench.fixture.somebody_commits("main", "theirs");
     let job = Job {
         remote: &remote,
