@@ -6,6 +6,7 @@
 )]
 
 mod automations;
+mod branches;
 mod fleet;
 mod killed;
 mod mistakes;
