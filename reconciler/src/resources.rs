@@ -114,15 +114,10 @@ impl Resources {
     /// Tells whether a file is worth reading: it mentions one of the API groups or kinds that matter here.
     #[must_use]
     pub fn mentioned_in(source: &[u8]) -> bool {
-        let needles = [
-            "toolkit.fluxcd.io/",
-            "kind: Secret",
-            "kind: ServiceAccount",
-            "kind: Namespace",
-        ];
-        needles
-            .iter()
-            .any(|needle| memmem::find(source, needle.as_bytes()).is_some())
+        memmem::find(source, b"toolkit.fluxcd.io/").is_some()
+            || ["Secret", "ServiceAccount", "Namespace"]
+                .iter()
+                .any(|kind| says_kind(source, kind))
     }
 
     /// Adds the objects of one file; objects without a namespace get `default_namespace`.
@@ -268,6 +263,69 @@ impl FileReader<'_> {
     }
 }
 
+/// Whether some document, YAML or JSON, says that it is of this kind; may say so of text that only looks like it.
+fn says_kind(source: &[u8], kind: &str) -> bool {
+    let between = |byte: &u8| matches!(byte, b' ' | b'\t' | b':' | b'"' | b'\'');
+    memmem::find_iter(source, kind.as_bytes()).any(|at| {
+        let before = &source[..at];
+        let gap = before.iter().rev().take_while(|byte| between(byte)).count();
+        before[..at - gap].ends_with(b"kind")
+    })
+}
+
 fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_worth_reading_are_told_by_a_glance() {
+        for source in [
+            "apiVersion: image.toolkit.fluxcd.io/v1",
+            "kind: Secret",
+            "kind:   \"Secret\"",
+            "{\"kind\":\"Secret\"}",
+            "'kind' : 'ServiceAccount'",
+            "kind: Namespace # ours",
+        ] {
+            assert!(Resources::mentioned_in(source.as_bytes()), "{source}");
+        }
+        for source in [
+            "",
+            "Secret",
+            "kind: ExternalSecret",
+            "secretRef: {kind: X, name: Secret}",
+        ] {
+            assert!(!Resources::mentioned_in(source.as_bytes()), "{source}");
+        }
+    }
+
+    #[test]
+    fn the_line_of_an_object_is_that_of_its_document() {
+        let mut resources = Resources::default();
+        let text = "# a\n---\nkind: X\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: ''}\n";
+        resources.add("f.yaml", text.as_bytes(), "team");
+        let found = &resources.secrets[&ObjectKey::new("team", "s")];
+        assert_eq!(found.place.to_string(), "f.yaml:5");
+        assert_eq!(found.object.metadata.namespace.as_deref(), Some("team"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_an_error_only_of_the_kinds_a_run_is_about() {
+        let mut resources = Resources::default();
+        let text = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {a: '$x'}\n---
+apiVersion: v1\nkind: Secret\nmetadata: {name: t}\ndata: {a: ENC[x]}\nsops: {}\n---
+apiVersion: image.toolkit.fluxcd.io/v1\nkind: ImagePolicy\nmetadata: {name: p}\nspec: {}\n";
+        resources.add("f.yaml", text.as_bytes(), "team");
+        let faults: Vec<_> = resources
+            .faults
+            .iter()
+            .map(|fault| (fault.severity, fault.place.line))
+            .collect();
+        assert_eq!(faults, [(Severity::Warning, 1), (Severity::Error, 12)]);
+        assert!(resources.secrets.is_empty());
+    }
 }

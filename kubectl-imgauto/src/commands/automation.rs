@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use reconciler::local::{
-    self, Access, Destination, Origin, Overrides, Progress, Report, Run, Signatures, TagFiles,
+    self, Access, Destination, Origin, Overrides, Progress, Report, Run, Signatures,
 };
 use reconciler::resources::Resources;
 use reconciler::update::Severity;
@@ -76,7 +76,8 @@ pub(crate) fn carry_out(
         .collect();
     let runtime = inputs::runtime()?;
     let choices = {
-        let files = question.tags_from.as_ref().map(TagFiles::new);
+        let files = question.tags_from.as_deref().map(inputs::tag_files);
+        let files = files.transpose()?;
         let registries = inputs::registries(session);
         let origin = match (&files, question.offline) {
             (_, true) => Origin::Status,

@@ -1,10 +1,10 @@
 //! What the commands that work on files read: objects, credentials, and the machinery to ask registries.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use api::{DurationText, ImageRepositorySpec};
 use engine::duration::GoDuration;
-use reconciler::local::{self, Registries};
+use reconciler::local::{self, Registries, TagFiles};
 use reconciler::registry::UserConfig;
 use reconciler::resources::{Found, ObjectKey, Objects, Resources};
 use tokio::runtime::{Builder, Runtime};
@@ -25,6 +25,18 @@ pub(crate) fn load(
         })?;
     }
     Ok(())
+}
+
+/// Returns tags from files in place of registries, if there is anything at `path`.
+pub(crate) fn tag_files(path: &Path) -> Result<TagFiles, CliError> {
+    match path.metadata() {
+        Ok(_) => Ok(TagFiles::new(path)),
+        Err(error) => Err(CliError::usage(format!(
+            "cannot read tags from {}: {error}",
+            path.display()
+        ))
+        .next("--tags-from names a file with one tag a line, or a folder with such a file for each ImageRepository")),
+    }
 }
 
 /// Returns an object by its key, or says why it is not there.

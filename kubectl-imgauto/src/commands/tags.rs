@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use api::{ImageRepository, ImageRepositorySpec};
 use engine::image::Repository;
 use engine::policy::{Exclusions, Policy, PolicyField, PolicySpec};
-use reconciler::local::{self, Registries, TagFiles};
+use reconciler::local::{self, Registries};
 use reconciler::resources::{ObjectKey, Resources};
 
 use crate::commands::inputs;
@@ -125,10 +125,10 @@ fn list_tags(
             subject.repository.spec.image,
             Chain(error)
         ))
+        .next("correct the image or its credentials, or read tags from a file with --tags-from")
     };
     if let Some(path) = &args.tags_from {
-        let files = TagFiles::new(path);
-        return files
+        return inputs::tag_files(path)?
             .tags(&subject.key, &subject.repository.spec.image)
             .map_err(|error| cannot(&error));
     }
@@ -203,7 +203,10 @@ impl Noun {
 }
 
 fn bare(args: &Args, image: &str) -> Result<Subject, CliError> {
-    Repository::parse(image).map_err(|error| CliError::usage(Chain(&error).to_string()))?;
+    Repository::parse(image).map_err(|error| {
+        CliError::usage(Chain(&error).to_string())
+            .next("name an image without tag or digest, such as ghcr.io/stefanprodan/podinfo")
+    })?;
     let spec = ImageRepositorySpec {
         insecure: args.insecure,
         exclusion_list: Some(args.exclude.clone()),
