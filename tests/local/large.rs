@@ -87,45 +87,44 @@ fn file(folder: &Path, content: &str) -> String {
     path.display().to_string()
 }
 
-/// The most memory a run in place takes, in KiB, and the bytes it wrote.
-fn memory(content: &str, args: &[&str]) -> (u64, Vec<u8>) {
+/// Runs in place in at most `mebibytes` of address space; returns the size of the report and the bytes of the file.
+fn run_within(mebibytes: usize, content: &str) -> (usize, Vec<u8>) {
     let folder = Folder::with_app();
     folder.write("a.yaml", content);
-    let run_it = folder.command(
-        &[
-            &["run", "tree", "-f", "objects.yaml", "--offline", "-q"],
-            args,
-        ]
-        .concat(),
-    );
-    let mut timed = Command::new("sh");
-    clean(&mut timed, folder.path("..").as_path());
-    // The shell waits for one child, so the children's peak is that of the run.
-    timed
+    let args = [
+        "run",
+        "tree",
+        "-f",
+        "objects.yaml",
+        "--offline",
+        "-q",
+        "-o",
+        "json",
+    ];
+    let plugin = folder.command(&args);
+    let mut limited = Command::new("sh");
+    clean(&mut limited, &folder.path("../home"));
+    let line = format!("ulimit -v {}; exec \"$@\"", mebibytes * 1024);
+    limited
         .current_dir(folder.path(".."))
-        .args([
-            "-c",
-            "\"$@\" > out & wait; grep VmHWM /proc/$$/status > /dev/null",
-        ])
-        .arg("sh");
-    timed.arg(run_it.get_program()).args(run_it.get_args());
-    run(&mut timed);
-    let size = fs::metadata(folder.path("../out")).unwrap().len();
-    (size, fs::read(folder.path("a.yaml")).unwrap())
+        .args(["-c", &line, "sh"]);
+    limited.arg(plugin.get_program()).args(plugin.get_args());
+    let report = run(&mut limited);
+    (report.len(), fs::read(folder.path("a.yaml")).unwrap())
 }
 
 #[test]
 fn fifty_thousand_markers_in_one_file_are_all_set() {
     let line = stale("flux-system:app").replacen("image", "- image", 1);
     let content = |count: usize| line.repeat(count);
-    let (size, after) = memory(&content(50_000), &["-o", "json"]);
+    let (size, after) = run_within(1024, &content(50_000));
     assert!(
         after
             == content(50_000)
                 .replace("app:1.0.0", "app:2.0.0")
                 .into_bytes()
     );
-    let (tenth, _) = memory(&content(5_000), &["-o", "json"]);
+    let (tenth, _) = run_within(1024, &content(5_000));
     assert!(
         size < tenth * 11,
         "{tenth} bytes of report for a tenth, {size} for the whole"
@@ -134,13 +133,16 @@ fn fifty_thousand_markers_in_one_file_are_all_set() {
 
 #[test]
 fn a_file_of_fifty_megabytes_changes_in_its_marked_line_only() {
-    let filler =
-        "- {name: a, value: \"text of some length\", list: [1, 2, 3]} # comment\n".repeat(10_000);
-    let half = filler.repeat(36);
+    let text = "      some text of a length that lines of dashboards and certificates have\n";
+    let item = format!(
+        "- name: a # comment\n  data:\n    text: |\n{}",
+        text.repeat(50)
+    );
+    let half = item.repeat(25_000_000 / item.len() + 1);
     let marked = stale("flux-system:app").replacen("image", "- image", 1);
     let content = format!("{half}{marked}{half}");
-    assert!(content.len() > 48_000_000);
-    let (_, after) = memory(&content, &[]);
+    assert!(content.len() > 50_000_000);
+    let (_, after) = run_within(2048, &content);
     let wanted = marked.replace("1.0.0", "2.0.0");
     assert_eq!(after.len(), content.len());
     assert!(after[half.len()..].starts_with(wanted.as_bytes()));
