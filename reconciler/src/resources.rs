@@ -273,8 +273,10 @@ fn says_kind(source: &[u8], kind: &str) -> bool {
     })
 }
 
+/// The first line of what the YAML reader says.
 fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
+    let line = text.lines().next().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line)
 }
 
 #[cfg(test)]

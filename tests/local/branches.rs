@@ -328,3 +328,15 @@ fn two_automations_on_one_branch_make_two_commits_in_one_push() {
         (fleet.repository.tip("main").unwrap(), String::new())
     );
 }
+
+#[test]
+fn a_locked_index_is_found_before_any_file_is_written() {
+    let fleet = fleet();
+    let checkout = fleet.checkout();
+    let lock = checkout.path().join(".git/index.lock");
+    std::fs::write(&lock, "").unwrap();
+    fails(&checkout, &COMMIT, &["index.lock exists", "can be removed"]);
+    assert_eq!(checkout.read(DEPLOYMENT), deployment(IMAGE, "5.0.0"));
+    std::fs::remove_file(lock).unwrap();
+    checkout.ends_with(0, &COMMIT);
+}

@@ -153,6 +153,7 @@ fn a_killed_push_leaves_the_remote_without_or_with_the_whole_commit() {
             std::fs::remove_file(lock).unwrap();
         }
         checkout.ends_with(0, &["run", ".", "--tags-from=tags.txt", "--push"]);
+        is_done(&checkout, &why);
         assert_eq!(fleet.repository.changed("main").len(), FILES + 1, "{why}");
         assert_eq!(
             git(fleet.repository.path(), &["rev-list", "--count", "main"]),

@@ -15,6 +15,7 @@ mod offline;
 mod push;
 mod recorded;
 mod registries;
+mod reports;
 mod secrets;
 mod servers;
 mod tags;

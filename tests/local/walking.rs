@@ -313,3 +313,20 @@ fn runs_side_by_side_leave_whole_files_and_nothing_else() {
         .args(["-type", "f"]));
     assert_eq!(left.lines().count(), 40, "{left}");
 }
+
+#[test]
+fn a_file_that_cannot_be_replaced_is_named_and_those_after_it_stay_old() {
+    let folder = Folder::with_app();
+    for name in ["a/1.yaml", "b/2.yaml", "c/3.yaml"] {
+        folder.write(name, stale("flux-system:app"));
+    }
+    // Even root cannot write where a folder is in the way.
+    fs::create_dir(folder.path("b/.imgauto.prepared")).unwrap();
+    let (_, told) = folder.run(1, &[]);
+    assert!(told.contains("cannot write b/2.yaml"), "{told}");
+    let updated = ["a/1.yaml", "b/2.yaml", "c/3.yaml"].map(|name| folder.is_updated(name));
+    assert_eq!(updated, [true, false, false]);
+    fs::remove_dir(folder.path("b/.imgauto.prepared")).unwrap();
+    folder.run(0, &[]);
+    assert!(folder.is_updated("c/3.yaml"));
+}

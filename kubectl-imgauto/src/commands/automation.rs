@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use reconciler::local::{
-    self, Access, Destination, Origin, Overrides, Progress, Report, Run, Signatures,
+    self, Access, AutomationError, Destination, Origin, Overrides, Progress, Report, Run,
+    Signatures,
 };
 use reconciler::resources::Resources;
 use reconciler::update::Severity;
@@ -61,7 +62,13 @@ pub(crate) fn carry_out(
     let resources = resources(question, session)?;
     let (automations, suspended) =
         local::automations(&resources, question.update.as_deref(), &order.overrides).map_err(|error| {
-            let next = "kubectl imgauto create update NAME … --export writes an automation; -f names the file that holds it";
+            let next = match &error {
+                AutomationError::Branch(_) => "name a branch without refs/heads/, such as --branch=image-updates",
+                AutomationError::Selector { .. } => "correct spec.policySelector; operators are In, NotIn, Exists and DoesNotExist",
+                AutomationError::Template { .. } => "correct the template, or try another one with --commit-template and --dry-run",
+                AutomationError::Unknown { .. } => "--update takes a name, or NAMESPACE/NAME",
+                AutomationError::Nothing => "kubectl imgauto create update NAME … --export writes an automation; -f names the file that holds it",
+            };
             CliError::usage(Chain(&error).to_string()).next(next)
         })?;
     for key in suspended {
@@ -133,7 +140,10 @@ fn resources(question: &Question, session: &mut Session<'_>) -> Result<Resources
         .filter(|fault| fault.severity == Severity::Error);
     CliError::all(
         faults
-            .map(|fault| CliError::usage(format!("{}: {}", fault.place, fault.reason)))
+            .map(|fault| {
+                CliError::usage(format!("{}: {}", fault.place, fault.reason))
+                    .next("correct the file; kubectl imgauto create … --export writes objects that are right")
+            })
             .collect(),
     )?;
     Ok(resources)

@@ -64,6 +64,9 @@ pub enum CheckoutError {
     /// Files would be overwritten that differ from the last commit.
     #[error("these files have changes that are not committed: {}", .0.join(", "))]
     Dirty(Vec<String>),
+    /// Another program changes the index, or was killed while it did.
+    #[error("another Git program is at work in the checkout: {} exists", .0.display())]
+    IndexLocked(PathBuf),
     /// The branch moved while we worked.
     #[error("branch '{0}' was changed by another program meanwhile")]
     BranchMoved(String),
@@ -239,6 +242,11 @@ impl Checkout {
         // Another program may have changed it since it was read first.
         index.read(true).map_err(failed("read the index"))?;
         self.refuse_other_changes(&changes, &index)?;
+        // Better now than when the files are written.
+        let lock = self.repository.inner.path().join("index.lock");
+        if lock.exists() {
+            return Err(CheckoutError::IndexLocked(lock));
+        }
         let staging = self.stage(to, &changes)?;
         for change in &changes {
             self.apply(change, staging.path(), &mut index)?;

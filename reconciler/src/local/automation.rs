@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::ImageUpdateAutomation;
 use api::automation::GitSpec;
-use engine::branch::CheckoutRef;
+use engine::branch::{CheckoutRef, is_branch_name};
 use engine::marker::{Policy, Wanted};
 use engine::template::{Template, TemplateError};
 use kube::core::{Selector, SelectorExt as _};
@@ -62,6 +62,9 @@ pub enum AutomationError {
         /// The names there are.
         there: String,
     },
+    /// The branch the command line names cannot be one.
+    #[error("'{0}' is not a valid branch name")]
+    Branch(String),
     /// The selector means nothing.
     #[error("ImageUpdateAutomation {automation}: failed to parse policy selector")]
     Selector {
@@ -97,6 +100,11 @@ pub fn automations(
     only: Option<&str>,
     overrides: &Overrides,
 ) -> Result<(Vec<Automation>, Vec<ObjectKey>), AutomationError> {
+    if let Some(branch) = &overrides.branch
+        && (!is_branch_name(branch) || branch.starts_with("refs/"))
+    {
+        return Err(AutomationError::Branch(branch.clone()));
+    }
     let mut found = Vec::new();
     let mut suspended = Vec::new();
     for (key, automation) in &resources.automations {

@@ -174,9 +174,12 @@ impl Run<'_> {
             for built in built {
                 report.add_built(built, &written.branch);
             }
-            let followed = upstream.branch.as_deref() == Some(written.branch.as_str());
-            if let (Some(last), true) = (written.commits.last(), followed) {
-                follow(&checkout, *last, progress);
+            if upstream.branch.as_deref() == Some(written.branch.as_str()) {
+                match written.commits.last() {
+                    Some(last) => follow(&checkout, *last, progress),
+                    // A run that was killed after its push left that to the next one; nobody waits for it here.
+                    None => catch_up(&checkout, written.base).unwrap_or_default(),
+                }
             }
         }
         Ok(report)
@@ -213,7 +216,15 @@ impl Run<'_> {
             .push_branch()
             .map(str::to_owned)
             .or_else(|| head.branch.clone());
-        branch.ok_or_else(|| CheckoutError::Detached.into())
+        let branch = branch.ok_or(CheckoutError::Detached)?;
+        if branch::is_branch_name(&branch) {
+            Ok(branch)
+        } else {
+            Err(CommitError::Plan {
+                automation: automation.key.clone(),
+                source: PlanError::BranchName(branch),
+            })
+        }
     }
 
     /// Plans the automations one after another, each on the commit of the one before.
@@ -376,19 +387,22 @@ fn move_branch(
 
 /// Lets the checkout follow what was pushed, unless something of the user's is in the way.
 fn follow(checkout: &Checkout, pushed: Oid, progress: &mut dyn FnMut(Progress<'_>)) {
-    let followed = checkout.head().and_then(|head| {
-        if checkout.repository().descends(pushed, head.commit)? {
-            checkout.advance(head.commit, pushed)
-        } else {
-            Err(CheckoutError::BranchMoved(head.branch.unwrap_or_default()))
-        }
-    });
-    if let Err(error) = followed {
+    if let Err(error) = catch_up(checkout, pushed) {
         let text = format!(
             "pushed, but the checkout stays behind ({}); git pull brings it up to date",
             error_text(&error)
         );
         progress(Progress::Note { text: &text });
+    }
+}
+
+/// Moves the checkout forward to `tip`, if it has nothing that `tip` lacks.
+fn catch_up(checkout: &Checkout, tip: Oid) -> Result<(), CheckoutError> {
+    let head = checkout.head()?;
+    if checkout.repository().descends(tip, head.commit)? {
+        checkout.advance(head.commit, tip)
+    } else {
+        Err(CheckoutError::BranchMoved(head.branch.unwrap_or_default()))
     }
 }
 

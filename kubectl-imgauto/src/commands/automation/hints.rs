@@ -69,6 +69,9 @@ fn checkout(error: &CheckoutError) -> Vec<String> {
             "--commit without --push needs no remote",
         ],
         CheckoutError::Dirty(_) => &["git commit or git stash them, and run it again"],
+        CheckoutError::IndexLocked(_) => &[
+            "wait until it ends; if no Git program runs, a killed one left the file, and it can be removed",
+        ],
         CheckoutError::BranchMoved(_) => &["run it again"],
         CheckoutError::Git(error) => return git(error),
         CheckoutError::NotAFile(_) | CheckoutError::BehindLink(_) | CheckoutError::Io { .. } => &[],
