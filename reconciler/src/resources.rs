@@ -319,7 +319,7 @@ mod tests {
     fn what_cannot_be_read_is_an_error_only_of_the_kinds_a_run_is_about() {
         let mut resources = Resources::default();
         let text = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {a: '$x'}\n---
-apiVersion: v1\nkind: Secret\nmetadata: {name: t}\ndata: {a: ENC[x]}\nsops: {}\n---
+apiVersion: v1\nkind: Secret\nmetadata: {name: t}\ndata: {a: 'ENC[x]'}\nsops: {}\n---
 apiVersion: image.toolkit.fluxcd.io/v1\nkind: ImagePolicy\nmetadata: {name: p}\nspec: {}\n";
         resources.add("f.yaml", text.as_bytes(), "team");
         let faults: Vec<_> = resources

@@ -388,3 +388,18 @@ data: {token: '${TOKEN}'}
         "{problems:?}"
     );
 }
+
+#[test]
+fn objects_may_come_from_standard_input_and_the_folder_may_be_a_link() {
+    let folder = Folder::new("");
+    folder.write("a.yaml", stale("flux-system:app"));
+    let app = policy("flux-system", "app", "ghcr.io/org/app", "2.0.0");
+    fs::write(folder.path("../piped.yaml"), app).unwrap();
+    std::os::unix::fs::symlink("tree", folder.path("../link")).unwrap();
+    let mut command = folder.command(&["run", "link", "-f", "-", "--offline"]);
+    let piped = fs::File::open(folder.path("../piped.yaml")).unwrap();
+    harness::program::run(command.stdin(piped));
+    assert!(folder.read("a.yaml").contains("app:2.0.0"));
+    let linked = fs::symlink_metadata(folder.path("../link")).unwrap();
+    assert!(linked.is_symlink());
+}

@@ -23,7 +23,7 @@ pub(crate) struct Question {
     /// Root of the checkout
     #[arg(value_name = "PATH", default_value = ".")]
     path: PathBuf,
-    /// File or folder with the objects, repeatable; without it they are looked for under PATH
+    /// File or folder with the objects, or - for standard input, repeatable; without it they are looked for under PATH
     #[arg(short = 'f', long = "filename", value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Run only this automation, also if it is suspended

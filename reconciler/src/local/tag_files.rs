@@ -63,7 +63,11 @@ pub enum TagFileError {
 #[serde(untagged)]
 enum Shape {
     Names(Vec<String>),
-    Listing { tags: Option<Vec<Listed>> },
+    Listing {
+        // Null where a registry has none, but never absent: an object without it maps images to tags.
+        #[serde(deserialize_with = "Option::deserialize")]
+        tags: Option<Vec<Listed>>,
+    },
     ByImage(BTreeMap<String, Vec<String>>),
 }
 

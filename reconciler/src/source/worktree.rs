@@ -152,7 +152,12 @@ impl Source for WorkTree {
         };
         let place = real_place(&self.root, &inside, path)?;
         let mut found = Vec::new();
-        let metadata = fs::symlink_metadata(&place).map_err(|_| missing())?;
+        // The root itself may be a link: the user named it.
+        let metadata = match inside.is_empty() {
+            true => fs::metadata(&place),
+            false => fs::symlink_metadata(&place),
+        };
+        let metadata = metadata.map_err(|_| missing())?;
         if metadata.is_dir() {
             self.walk(&place, &inside, Names::Text, &mut found)?;
         } else if metadata.is_file() {
