@@ -148,8 +148,9 @@ fn helm_release(pair: &mut Pair, numbers: &mut Numbers) {
 
 fn kustomization(pair: &mut Pair, numbers: &mut Numbers) {
     pair.both("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [a.yaml,   b.yaml]\nimages:\n");
-    for policy in 0..=numbers.below(3) {
-        pair.both(&format!("- name: {}\n", POLICIES[policy].0));
+    let images = 1 + numbers.below(3);
+    for (policy, (image, _, _)) in POLICIES.iter().enumerate().take(images) {
+        pair.both(&format!("- name: {image}\n"));
         let bare = |value: Value| Value {
             suffix: "",
             ..value
