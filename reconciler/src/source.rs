@@ -30,7 +30,7 @@ pub enum EntryKind {
         /// The link's text.
         target: String,
     },
-    /// A submodule, or something whose name is not UTF-8: there is nothing to read or edit.
+    /// Something whose name, or that of a folder above it, is not UTF-8: it cannot be found by its path.
     Foreign,
 }
 
@@ -38,7 +38,8 @@ pub enum EntryKind {
 pub trait Source {
     /// Lists what lies below `path` (a directory, or one file), ordered by path.
     ///
-    /// `path` is clamped to the root: `..` and a leading `/` do not leave it.
+    /// `path` is clamped to the root: `..` and a leading `/` do not leave it. What belongs to another repository, such
+    /// as a submodule, is not listed.
     ///
     /// # Errors
     /// [`SourceError::Missing`] when nothing stands at `path`.

@@ -340,3 +340,30 @@ fn a_locked_index_is_found_before_any_file_is_written() {
     std::fs::remove_file(lock).unwrap();
     checkout.ends_with(0, &COMMIT);
 }
+
+#[test]
+fn row_132_a_submodule_is_left_alone_whatever_its_name() {
+    let fleet = fleet();
+    let checkout = fleet.checkout();
+    let id = head(&checkout);
+    let entry = format!("160000,{id},clusters/my-cluster/module.yaml");
+    git(
+        checkout.path(),
+        &["update-index", "--add", "--cacheinfo", &entry],
+    );
+    git(
+        checkout.path(),
+        &["commit", "--quiet", "--message=a submodule"],
+    );
+    let report = checkout.report(0, &COMMIT);
+    assert_eq!(report["problems"], serde_json::json!([]));
+    assert_eq!(
+        git(checkout.path(), &["diff", "--name-only", "HEAD^", "HEAD"]),
+        DEPLOYMENT
+    );
+    let kept = git(
+        checkout.path(),
+        &["ls-tree", "HEAD", "clusters/my-cluster/module.yaml"],
+    );
+    assert!(kept.starts_with("160000 commit"), "{kept}");
+}
