@@ -83,9 +83,12 @@ pub struct OrderPolicy {
 #[serde(rename_all = "lowercase")]
 pub enum Order {
     /// The greatest is chosen.
+    // Flux's own evaluation takes capitals too; the schema, which the API server checks, does not.
     #[default]
+    #[serde(alias = "ASC")]
     Asc,
     /// The least is chosen.
+    #[serde(alias = "DESC")]
     Desc,
 }
 

@@ -71,7 +71,7 @@ fn run_from(
         Ok(status) => status,
         Err(error) => {
             let text = error.render(Markers::of(&cli.globals));
-            let _ = stderr.write_all(text.as_bytes());
+            let _ = stderr.write_all(session::printable(&text).as_bytes());
             error.status()
         }
     }

@@ -1,5 +1,6 @@
 //! What a command works with: the global flags, the environment and the two output streams.
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use crate::cli::{ColorChoice, Globals};
@@ -74,7 +75,7 @@ impl Session<'_> {
 
     fn tell(&mut self, text: &str) {
         // Nobody is left to be told when standard error is gone.
-        let _ = self.stderr.write_all(text.as_bytes());
+        let _ = self.stderr.write_all(printable(text).as_bytes());
     }
 
     /// Returns the namespace to work in, and tells the user when the kubeconfig decided it.
@@ -90,6 +91,16 @@ impl Session<'_> {
             ));
         }
         Ok(choice.name)
+    }
+}
+
+/// Replaces what would steer a terminal: names of files and words of servers are other people's.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    let steers = |letter: char| letter.is_control() && letter != '\n' && letter != '\t';
+    if text.contains(steers) {
+        text.replace(steers, "\u{fffd}").into()
+    } else {
+        text.into()
     }
 }
 

@@ -5,6 +5,7 @@ mod automation;
 mod choice;
 mod commits;
 mod load;
+mod merge;
 mod registries;
 mod run;
 mod tag_files;
@@ -19,7 +20,7 @@ pub use choice::{Choices, Origin, choose, repository_of};
 pub use commits::CommitError;
 pub use load::load;
 pub use registries::{Registries, TagsError};
-pub use run::{ChangeReport, Destination, Report, Run, RunError, UpdateReport};
+pub use run::{ChangeReport, Destination, Report, Run, RunError, Signatures, UpdateReport};
 pub use tag_files::{TagFileError, TagFiles};
 
 /// What a run tells while it goes on.

@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry as Slot;
 use std::fmt;
 
 use api::{GitRepository, ImagePolicy, ImageRepository, ImageUpdateAutomation};
-use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
+use k8s_openapi::api::core::v1::{Namespace, Secret, ServiceAccount};
 use kube::Resource;
 use memchr::memmem;
 use serde::de::DeserializeOwned;
@@ -81,6 +81,8 @@ pub struct Resources {
     pub secrets: Objects<Secret>,
     /// Service accounts whose pull secrets an `ImageRepository` may use.
     pub service_accounts: Objects<ServiceAccount>,
+    /// Namespaces by name, for `accessFrom` of an `ImageRepository`.
+    pub namespaces: BTreeMap<String, Found<Namespace>>,
     /// What could not be used, and why.
     pub faults: Vec<Fault>,
 }
@@ -112,9 +114,10 @@ impl Resources {
     /// Tells whether a file is worth reading: it mentions one of the API groups or kinds that matter here.
     #[must_use]
     pub fn mentioned_in(source: &[u8]) -> bool {
-        ["toolkit.fluxcd.io/", "kind: Secret", "kind: ServiceAccount"]
-            .iter()
-            .any(|needle| memmem::find(source, needle.as_bytes()).is_some())
+        memmem::find(source, b"toolkit.fluxcd.io/").is_some()
+            || ["Secret", "ServiceAccount", "Namespace"]
+                .iter()
+                .any(|kind| says_kind(source, kind))
     }
 
     /// Adds the objects of one file; objects without a namespace get `default_namespace`.
@@ -149,6 +152,7 @@ impl Resources {
         let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
         let (api_version, kind) = (text("apiVersion").to_owned(), text("kind").to_owned());
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        let known = self.faults.len();
         let faults = &mut self.faults;
         match (group, kind.as_str()) {
             ("image.toolkit.fluxcd.io", "ImageRepository") => {
@@ -163,7 +167,15 @@ impl Resources {
             ("source.toolkit.fluxcd.io", "GitRepository") => {
                 reader.put(line, value, &mut self.git_repositories, faults);
             }
+            // What SOPS encrypted is of no use without its keys, which only the cluster has.
+            ("", "Secret") if value.get("sops").is_some() => {}
             ("", "Secret") => reader.put(line, value, &mut self.secrets, faults),
+            ("", "Namespace") => {
+                let mut found = Objects::default();
+                reader.put(line, value, &mut found, faults);
+                let named = found.into_iter().map(|(key, found)| (key.name, found));
+                self.namespaces.extend(named);
+            }
             ("", "ServiceAccount") => reader.put(line, value, &mut self.service_accounts, faults),
             ("" | "image.toolkit.fluxcd.io" | "source.toolkit.fluxcd.io", _)
                 if kind.ends_with("List") =>
@@ -175,6 +187,12 @@ impl Resources {
                 }
             }
             _ => {}
+        }
+        if group.is_empty() {
+            // A Secret in need of templating is not what a run is about; who needs it says that it is missing.
+            for fault in &mut self.faults[known..] {
+                fault.severity = Severity::Warning;
+            }
         }
     }
 }
@@ -215,8 +233,10 @@ impl FileReader<'_> {
         let metadata = object.meta_mut();
         let namespace = metadata
             .namespace
-            .get_or_insert_with(|| self.default_namespace.to_owned())
-            .clone();
+            .take()
+            .filter(|namespace| !namespace.is_empty())
+            .unwrap_or_else(|| self.default_namespace.to_owned());
+        metadata.namespace = Some(namespace.clone());
         let Some(name) = metadata.name.clone() else {
             faults.push(self.fault(line, format!("{kind} has no metadata.name")));
             return;
@@ -226,6 +246,8 @@ impl FileReader<'_> {
             Slot::Vacant(slot) => {
                 slot.insert(Found { place, object });
             }
+            // The same document, read twice because two arguments lead to its file.
+            Slot::Occupied(first) if first.get().place == place => {}
             Slot::Occupied(first) => {
                 let reason = format!(
                     "{kind} {} is defined at {} already; this one is not used",
@@ -241,6 +263,71 @@ impl FileReader<'_> {
     }
 }
 
+/// Whether some document, YAML or JSON, says that it is of this kind; may say so of text that only looks like it.
+fn says_kind(source: &[u8], kind: &str) -> bool {
+    let between = |byte: &u8| matches!(byte, b' ' | b'\t' | b':' | b'"' | b'\'');
+    memmem::find_iter(source, kind.as_bytes()).any(|at| {
+        let before = &source[..at];
+        let gap = before.iter().rev().take_while(|byte| between(byte)).count();
+        before[..at - gap].ends_with(b"kind")
+    })
+}
+
+/// The first line of what the YAML reader says.
 fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
+    let line = text.lines().next().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_worth_reading_are_told_by_a_glance() {
+        for source in [
+            "apiVersion: image.toolkit.fluxcd.io/v1",
+            "kind: Secret",
+            "kind:   \"Secret\"",
+            "{\"kind\":\"Secret\"}",
+            "'kind' : 'ServiceAccount'",
+            "kind: Namespace # ours",
+        ] {
+            assert!(Resources::mentioned_in(source.as_bytes()), "{source}");
+        }
+        for source in [
+            "",
+            "Secret",
+            "kind: ExternalSecret",
+            "secretRef: {kind: X, name: Secret}",
+        ] {
+            assert!(!Resources::mentioned_in(source.as_bytes()), "{source}");
+        }
+    }
+
+    #[test]
+    fn the_line_of_an_object_is_that_of_its_document() {
+        let mut resources = Resources::default();
+        let text = "# a\n---\nkind: X\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: ''}\n";
+        resources.add("f.yaml", text.as_bytes(), "team");
+        let found = &resources.secrets[&ObjectKey::new("team", "s")];
+        assert_eq!(found.place.to_string(), "f.yaml:5");
+        assert_eq!(found.object.metadata.namespace.as_deref(), Some("team"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_an_error_only_of_the_kinds_a_run_is_about() {
+        let mut resources = Resources::default();
+        let text = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata: {a: '$x'}\n---
+apiVersion: v1\nkind: Secret\nmetadata: {name: t}\ndata: {a: 'ENC[x]'}\nsops: {}\n---
+apiVersion: image.toolkit.fluxcd.io/v1\nkind: ImagePolicy\nmetadata: {name: p}\nspec: {}\n";
+        resources.add("f.yaml", text.as_bytes(), "team");
+        let faults: Vec<_> = resources
+            .faults
+            .iter()
+            .map(|fault| (fault.severity, fault.place.line))
+            .collect();
+        assert_eq!(faults, [(Severity::Warning, 1), (Severity::Error, 12)]);
+        assert!(resources.secrets.is_empty());
+    }
 }

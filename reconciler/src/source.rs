@@ -30,7 +30,7 @@ pub enum EntryKind {
         /// The link's text.
         target: String,
     },
-    /// A submodule, or something whose name is not UTF-8: there is nothing to read or edit.
+    /// Something whose name, or that of a folder above it, is not UTF-8: it cannot be found by its path.
     Foreign,
 }
 
@@ -38,7 +38,8 @@ pub enum EntryKind {
 pub trait Source {
     /// Lists what lies below `path` (a directory, or one file), ordered by path.
     ///
-    /// `path` is clamped to the root: `..` and a leading `/` do not leave it.
+    /// `path` is clamped to the root: `..` and a leading `/` do not leave it. What belongs to another repository, such
+    /// as a submodule, is not listed.
     ///
     /// # Errors
     /// [`SourceError::Missing`] when nothing stands at `path`.
@@ -67,6 +68,20 @@ pub enum SourceError {
     #[error("update path '{path}' does not exist")]
     Missing {
         /// The path as the automation has it.
+        path: String,
+    },
+    /// A symbolic link stands on the way to the update path.
+    #[error("update path '{path}' leads through {link}, a symbolic link, which is not followed")]
+    Linked {
+        /// The path as the automation has it.
+        path: String,
+        /// The link, relative to the root.
+        link: String,
+    },
+    /// Somebody else wrote to a file while the update was planned.
+    #[error("{path} was changed by another program meanwhile")]
+    ChangedMeanwhile {
+        /// The file.
         path: String,
     },
     /// The operating system refused.

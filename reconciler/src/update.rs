@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use engine::change::Change;
-use engine::marker::{self, FileScan, Wanted};
+use engine::marker::{self, FileScan, Reason, Wanted};
 use engine::path::clamp;
 
 use crate::source::{Entry, EntryKind, Reader, Source, SourceError};
@@ -20,6 +20,18 @@ pub struct Plan {
     pub marked: Vec<MarkedFile>,
     /// Markers and files that could not be used, ordered by file and line.
     pub problems: Vec<Problem>,
+    /// Markers that this automation has nothing to do with, ordered by file and line: a problem unless another
+    /// automation looks after them.
+    pub elsewhere: Vec<Elsewhere>,
+}
+
+/// A marker whose policy belongs to another namespace, or is left out by the selector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// The marker's value.
+    pub setter: String,
+    /// Where it stands, and why it is left alone.
+    pub problem: Problem,
 }
 
 impl Plan {
@@ -54,7 +66,7 @@ pub struct MarkedFile {
 }
 
 /// Something a user should know, and where it stands.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Problem {
     /// Whether something failed, or was left alone.
     pub severity: Severity,
@@ -67,7 +79,7 @@ pub struct Problem {
 }
 
 /// How bad a problem is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Something that was asked for could not be done.
@@ -99,6 +111,13 @@ impl Problem {
     #[must_use]
     pub fn nowhere(reason: impl Into<String>) -> Self {
         Self::new(Severity::Error, None, None, reason.into())
+    }
+
+    /// The same, where nothing failed because of it.
+    #[must_use]
+    pub fn lenient(self) -> Self {
+        let severity = Severity::Warning;
+        Self { severity, ..self }
     }
 
     fn new(severity: Severity, file: Option<&str>, line: Option<usize>, reason: String) -> Self {
@@ -170,6 +189,7 @@ pub fn plan(
     })? {
         plan.marked.extend(outcome.marked);
         plan.problems.extend(outcome.problems);
+        plan.elsewhere.extend(outcome.elsewhere);
         plan.files.extend(outcome.edited);
     }
     plan.problems
@@ -182,6 +202,7 @@ pub fn plan(
 struct Outcome {
     marked: Option<MarkedFile>,
     problems: Vec<Problem>,
+    elsewhere: Vec<Elsewhere>,
     edited: Option<EditedFile>,
 }
 
@@ -265,12 +286,15 @@ fn read_one(
             .problems
             .push(Problem::warning(&entry.path, fault.line, fault.message()));
     }
-    for unresolved in &file_plan.unresolved {
-        outcome.problems.push(Problem::warning(
-            &entry.path,
-            unresolved.line,
-            unresolved.reason.to_string(),
-        ));
+    for unresolved in file_plan.unresolved {
+        let problem = Problem::warning(&entry.path, unresolved.line, unresolved.reason.to_string());
+        match unresolved.reason {
+            Reason::OtherNamespace { .. } | Reason::NotSelected(_) => {
+                let setter = unresolved.setter;
+                outcome.elsewhere.push(Elsewhere { setter, problem });
+            }
+            _ => outcome.problems.push(problem),
+        }
     }
     if !file_plan.edits.is_empty() {
         let before = match content {
@@ -331,7 +355,7 @@ fn left_alone(entry: &Entry) -> Option<Problem> {
         }
         EntryKind::Foreign => Some(Problem::file_warning(
             &entry.path,
-            "its name is not UTF-8, or it belongs to another repository; it is left alone",
+            "has a name that is not UTF-8, so it is left alone: rename it",
         )),
         // A link within the repository leads to a file that is found by its own name.
         EntryKind::Link { .. } | EntryKind::File { .. } => None,

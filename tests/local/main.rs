@@ -5,10 +5,19 @@
     reason = "a test that cannot go on fails where it stands"
 )]
 
+mod automations;
+mod branches;
 mod fleet;
+mod killed;
+mod large;
 mod mistakes;
 mod offline;
 mod push;
+mod recorded;
 mod registries;
 mod remotes;
+mod reports;
+mod secrets;
 mod servers;
+mod tags;
+mod walking;

@@ -100,6 +100,20 @@ fn wrong_arguments_end_with_two() {
         ),
         (vec!["run", ".", "--update", "nobody"], "nobody"),
         (vec!["run", ".", "--comit"], "--commit"),
+        (
+            vec!["run", ".", "--commit", "--branch=a..b"],
+            "'a..b' is not",
+        ),
+        (vec!["run", ".", "--commit", "--branch="], "'' is not"),
+        (
+            vec!["run", ".", "--branch=refs/heads/a"],
+            "without refs/heads/",
+        ),
+        (vec!["run", ".", "--tags-from=nowhere"], "nowhere"),
+        (
+            vec!["tags", "ghcr.io/org/app", "--tags-from=nowhere"],
+            "nowhere",
+        ),
         (vec!["tags", "ghcr.io/org/app:1.0"], "1.0"),
         (
             vec!["tags", "ghcr.io/org/app", "--select-semver=>=1<2"],
@@ -114,6 +128,7 @@ fn wrong_arguments_end_with_two() {
         let (stdout, errors) = checkout.ends_with(2, &args);
         assert_eq!(stdout, "", "{args:?}");
         assert!(errors.contains(words), "{args:?}: {errors}");
+        assert!(errors.contains("next: "), "{args:?}: {errors}");
     }
 }
 

@@ -1,11 +1,14 @@
 //! What `run` and `diff` share: objects in, report out.
 
+mod hints;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use reconciler::chain::Chain;
 use reconciler::local::{
-    self, Access, Destination, Origin, Overrides, Progress, Report, Run, TagFiles,
+    self, Access, AutomationError, Destination, Origin, Overrides, Progress, Report, Run,
+    Signatures,
 };
 use reconciler::resources::Resources;
 use reconciler::update::Severity;
@@ -21,7 +24,7 @@ pub(crate) struct Question {
     /// Root of the checkout
     #[arg(value_name = "PATH", default_value = ".")]
     path: PathBuf,
-    /// File or folder with the objects, repeatable; without it they are looked for under PATH
+    /// File or folder with the objects, or - for standard input, repeatable; without it they are looked for under PATH
     #[arg(short = 'f', long = "filename", value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Run only this automation, also if it is suspended
@@ -35,11 +38,20 @@ pub(crate) struct Question {
     offline: bool,
 }
 
+/// What is to be done with the answer.
+pub(crate) struct Order {
+    /// What becomes of the edits.
+    pub(crate) destination: Destination,
+    /// What becomes of commits that should be signed.
+    pub(crate) signatures: Signatures,
+    /// What the command line says instead of the automations.
+    pub(crate) overrides: Overrides,
+}
+
 /// Reads the objects, lets the policies choose and carries the automations out.
 pub(crate) fn carry_out(
     question: &Question,
-    destination: Destination,
-    overrides: &Overrides,
+    order: &Order,
     session: &mut Session<'_>,
 ) -> Result<Report, CliError> {
     if !question.path.is_dir() {
@@ -50,8 +62,14 @@ pub(crate) fn carry_out(
     }
     let resources = resources(question, session)?;
     let (automations, suspended) =
-        local::automations(&resources, question.update.as_deref(), overrides).map_err(|error| {
-            let next = "kubectl imgauto create update NAME … --export writes an automation; -f names the file that holds it";
+        local::automations(&resources, question.update.as_deref(), &order.overrides).map_err(|error| {
+            let next = match &error {
+                AutomationError::Branch(_) => "name a branch without refs/heads/, such as --branch=image-updates",
+                AutomationError::Selector { .. } => "correct spec.policySelector; operators are In, NotIn, Exists and DoesNotExist",
+                AutomationError::Template { .. } => "correct the template, or try another one with --commit-template and --dry-run",
+                AutomationError::Unknown { .. } => "--update takes a name, or NAMESPACE/NAME",
+                AutomationError::Nothing => "kubectl imgauto create update NAME … --export writes an automation; -f names the file that holds it",
+            };
             CliError::usage(Chain(&error).to_string()).next(next)
         })?;
     for key in suspended {
@@ -66,7 +84,8 @@ pub(crate) fn carry_out(
         .collect();
     let runtime = inputs::runtime()?;
     let choices = {
-        let files = question.tags_from.as_ref().map(TagFiles::new);
+        let files = question.tags_from.as_deref().map(inputs::tag_files);
+        let files = files.transpose()?;
         let registries = inputs::registries(session);
         let origin = match (&files, question.offline) {
             (_, true) => Origin::Status,
@@ -91,12 +110,17 @@ pub(crate) fn carry_out(
         resources: &resources,
         automations: &automations,
         choices: &choices,
-        destination,
+        destination: order.destination,
         access,
+        signatures: order.signatures,
     };
     let mut progress = |step: Progress<'_>| tell(step, session);
-    run.carry_out(&mut progress)
-        .map_err(|error| CliError::failure(Chain(&error).to_string()))
+    run.carry_out(&mut progress).map_err(|error| {
+        let failed = CliError::failure(Chain(&error).to_string());
+        hints::after(&error)
+            .into_iter()
+            .fold(failed, CliError::next)
+    })
 }
 
 fn resources(question: &Question, session: &mut Session<'_>) -> Result<Resources, CliError> {
@@ -117,7 +141,10 @@ fn resources(question: &Question, session: &mut Session<'_>) -> Result<Resources
         .filter(|fault| fault.severity == Severity::Error);
     CliError::all(
         faults
-            .map(|fault| CliError::usage(format!("{}: {}", fault.place, fault.reason)))
+            .map(|fault| {
+                CliError::usage(format!("{}: {}", fault.place, fault.reason))
+                    .next("correct the file; kubectl imgauto create … --export writes objects that are right")
+            })
             .collect(),
     )?;
     Ok(resources)

@@ -1,9 +1,9 @@
 //! `diff`: what `run` would change; writes nothing.
 
 use clap::ValueEnum;
-use reconciler::local::{Destination, Overrides};
+use reconciler::local::{Destination, Overrides, Signatures};
 
-use crate::commands::automation::{self, Question};
+use crate::commands::automation::{self, Order, Question};
 use crate::commands::{output, run};
 use crate::error::{CliError, ExitStatus};
 use crate::session::Session;
@@ -40,12 +40,12 @@ enum Format {
 
 /// Prints what would change.
 pub(crate) fn run(args: &Args, session: &mut Session<'_>) -> Result<ExitStatus, CliError> {
-    let report = automation::carry_out(
-        &args.question,
-        Destination::Nowhere,
-        &Overrides::default(),
-        session,
-    );
+    let order = Order {
+        destination: Destination::Nowhere,
+        signatures: Signatures::Required,
+        overrides: Overrides::default(),
+    };
+    let report = automation::carry_out(&args.question, &order, session);
     // What could not be told is neither yes nor no.
     let report = report.map_err(CliError::undecided)?;
     let text = match args.output {

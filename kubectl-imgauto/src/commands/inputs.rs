@@ -1,11 +1,11 @@
 //! What the commands that work on files read: objects, credentials, and the machinery to ask registries.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use api::{DurationText, ImageRepositorySpec};
 use engine::duration::GoDuration;
 use reconciler::chain::Chain;
-use reconciler::local::{self, Registries};
+use reconciler::local::{self, Registries, TagFiles};
 use reconciler::registry::UserConfig;
 use reconciler::resources::{Found, ObjectKey, Objects, Resources};
 use tokio::runtime::{Builder, Runtime};
@@ -28,6 +28,18 @@ pub(crate) fn load(
     Ok(())
 }
 
+/// Returns tags from files in place of registries, if there is anything at `path`.
+pub(crate) fn tag_files(path: &Path) -> Result<TagFiles, CliError> {
+    match path.metadata() {
+        Ok(_) => Ok(TagFiles::new(path)),
+        Err(error) => Err(CliError::usage(format!(
+            "cannot read tags from {}: {error}",
+            path.display()
+        ))
+        .next("--tags-from names a file with one tag a line, or a folder with such a file for each ImageRepository")),
+    }
+}
+
 /// Returns an object by its key, or says why it is not there.
 pub(crate) fn find<'a, T>(
     objects: &'a Objects<T>,
@@ -45,16 +57,18 @@ pub(crate) fn find<'a, T>(
     let faults: Vec<_> = faults
         .map(|fault| format!("{}: {}", fault.place, fault.reason))
         .collect();
+    if !faults.is_empty() {
+        let text = format!("{kind} {key} is in none of the files that can be used");
+        return Err(CliError::usage(text)
+            .at(faults)
+            .next("correct the field that is named"));
+    }
     let there: Vec<_> = objects.keys().map(ToString::to_string).collect();
     let next = match there.as_slice() {
         [] => format!("name the file that holds an {kind} with -f"),
         there => format!("one of {}; -n names another namespace", there.join(", ")),
     };
-    Err(
-        CliError::usage(format!("{kind} {key} is in none of the files"))
-            .at(faults)
-            .next(next),
-    )
+    Err(CliError::usage(format!("{kind} {key} is in none of the files")).next(next))
 }
 
 /// Returns access to registries with the credentials of the user, limited by --timeout.

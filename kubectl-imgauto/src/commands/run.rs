@@ -3,9 +3,9 @@
 mod changes;
 
 use clap::ValueEnum;
-use reconciler::local::{Destination, Overrides, Report};
+use reconciler::local::{Destination, Overrides, Report, Signatures};
 
-use crate::commands::automation::{self, Question};
+use crate::commands::automation::{self, Order, Question};
 use crate::commands::output;
 use crate::error::{CliError, ExitStatus};
 use crate::session::Session;
@@ -40,6 +40,9 @@ pub(crate) struct Args {
     /// Template of the commit message, in place of the automation's
     #[arg(long, value_name = "TEMPLATE")]
     commit_template: Option<String>,
+    /// Commit without a signature although an automation names a signing key
+    #[arg(long)]
+    no_sign: bool,
     /// Write nothing, only report
     #[arg(long)]
     dry_run: bool,
@@ -72,7 +75,18 @@ pub(crate) fn run(args: &Args, session: &mut Session<'_>) -> Result<ExitStatus, 
         author_email: args.author_email.clone(),
         message_template: args.commit_template.clone(),
     };
-    let report = automation::carry_out(&args.question, args.destination(), &overrides, session)?;
+    let order = Order {
+        destination: args.destination(),
+        signatures: match args.no_sign {
+            true => Signatures::LeftOut,
+            false => Signatures::Required,
+        },
+        overrides,
+    };
+    if args.branch.is_some() && !args.commit && !args.push {
+        session.warn("--branch has no effect without --commit or --push");
+    }
+    let report = automation::carry_out(&args.question, &order, session)?;
     let text = match args.output {
         Format::Files => files(&report),
         Format::Diff => diff(&report),

@@ -8,13 +8,13 @@ use api::{ImageRepository, ImageRepositorySpec};
 use engine::image::Repository;
 use engine::policy::{Exclusions, Policy, PolicyField, PolicySpec};
 use reconciler::chain::Chain;
-use reconciler::local::{self, TagFiles};
+use reconciler::local::{self, Registries};
 use reconciler::resources::{ObjectKey, Resources};
 
 use crate::commands::inputs;
 use crate::commands::output::Format;
 use crate::error::{CliError, ExitStatus};
-use crate::session::Session;
+use crate::session::{Markers, Session};
 use report::{Question, Report};
 
 /// Flags of `tags`.
@@ -109,7 +109,8 @@ pub(crate) fn run(args: &Args, session: &mut Session<'_>) -> Result<ExitStatus, 
     if !args.all {
         report.limit(args.limit);
     }
-    session.print(&args.output.render(&report, || report.table())?)
+    let markers = Markers::of(session.globals);
+    session.print(&args.output.render(&report, || report.table(markers))?)
 }
 
 fn list_tags(
@@ -125,12 +126,15 @@ fn list_tags(
             subject.repository.spec.image,
             Chain(error)
         ))
+        .next("correct the image or its credentials, or read tags from a file with --tags-from")
     };
     if let Some(path) = &args.tags_from {
-        let files = TagFiles::new(path);
-        return files
+        return inputs::tag_files(path)?
             .tags(&subject.key, &subject.repository.spec.image)
             .map_err(|error| cannot(&error));
+    }
+    if let Some(text) = Registries::stand_in(&subject.key, &subject.repository, resources) {
+        session.warn(&text);
     }
     let registries = inputs::registries(session);
     let listed = inputs::runtime()?.block_on(registries.tags(
@@ -200,7 +204,10 @@ impl Noun {
 }
 
 fn bare(args: &Args, image: &str) -> Result<Subject, CliError> {
-    Repository::parse(image).map_err(|error| CliError::usage(Chain(&error).to_string()))?;
+    Repository::parse(image).map_err(|error| {
+        CliError::usage(Chain(&error).to_string())
+            .next("name an image without tag or digest, such as ghcr.io/stefanprodan/podinfo")
+    })?;
     let spec = ImageRepositorySpec {
         insecure: args.insecure,
         exclusion_list: Some(args.exclude.clone()),

@@ -33,8 +33,8 @@ pub struct Upstream {
     pub remote: String,
     /// Its URL as configured; may hold a password.
     pub url: String,
-    /// The branch there, without `refs/heads/`.
-    pub branch: String,
+    /// The branch there, without `refs/heads/`; `None` when no branch is checked out here.
+    pub branch: Option<String>,
 }
 
 /// The branch that is checked out.
@@ -64,6 +64,9 @@ pub enum CheckoutError {
     /// Files would be overwritten that differ from the last commit.
     #[error("these files have changes that are not committed: {}", .0.join(", "))]
     Dirty(Vec<String>),
+    /// Another program changes the index, or was killed while it did.
+    #[error("another Git program is at work in the checkout: {} exists", .0.display())]
+    IndexLocked(PathBuf),
     /// The branch moved while we worked.
     #[error("branch '{0}' was changed by another program meanwhile")]
     BranchMoved(String),
@@ -91,7 +94,8 @@ pub enum CheckoutError {
 
 impl std::fmt::Debug for Upstream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Upstream({}/{})", self.remote, self.branch)
+        let branch = self.branch.as_deref().unwrap_or("-");
+        write!(f, "Upstream({}/{branch})", self.remote)
     }
 }
 
@@ -145,29 +149,34 @@ impl Checkout {
         Ok(Head { branch, commit })
     }
 
-    /// Returns where `branch` is pushed to: its upstream, else the branch of the same name at `origin`.
+    /// Returns where `branch` is pushed to: its upstream, else the branch of the same name at `origin`; without a
+    /// branch, `origin`. `url.….insteadOf` of the configuration counts.
     ///
     /// What is fetched and pushed from now on is remembered under that remote's name.
     ///
     /// # Errors
     ///
     /// When there is neither.
-    pub fn upstream(&mut self, branch: &str) -> Result<Upstream, CheckoutError> {
-        let config = self
-            .repository
-            .inner
+    pub fn upstream(&mut self, branch: Option<&str>) -> Result<Upstream, CheckoutError> {
+        let inner = &self.repository.inner;
+        let config = inner
             .config()
             .and_then(|mut config| config.snapshot())
             .map_err(failed("read the configuration"))?;
-        let setting = |key: &str| config.get_string(&format!("branch.{branch}.{key}")).ok();
+        let setting = |key: &str| config.get_string(&format!("branch.{}.{key}", branch?)).ok();
         let remote = setting("remote").unwrap_or_else(|| "origin".to_owned());
         let merge = setting("merge")
             .and_then(|name| name.strip_prefix("refs/heads/").map(str::to_owned))
-            .unwrap_or_else(|| branch.to_owned());
-        let url = config
-            .get_string(&format!("remote.{remote}.pushurl"))
-            .or_else(|_| config.get_string(&format!("remote.{remote}.url")))
-            .map_err(|_| CheckoutError::NoUpstream(branch.to_owned()))?;
+            .or_else(|| branch.map(str::to_owned));
+        let configured = inner.find_remote(&remote).ok().and_then(|remote| {
+            let url = match remote.pushurl() {
+                Ok(Some(url)) => Some(url.to_owned()),
+                _ => remote.url().ok().map(str::to_owned),
+            };
+            url.filter(|url| !url.is_empty())
+        });
+        let url = configured
+            .ok_or_else(|| CheckoutError::NoUpstream(branch.unwrap_or("HEAD").to_owned()))?;
         self.repository.tracking = format!("refs/remotes/{remote}");
         let url = match Address::parse(&url) {
             // Git takes such a path from the work tree.
@@ -233,6 +242,11 @@ impl Checkout {
         // Another program may have changed it since it was read first.
         index.read(true).map_err(failed("read the index"))?;
         self.refuse_other_changes(&changes, &index)?;
+        // Better now than when the files are written.
+        let lock = self.repository.inner.path().join("index.lock");
+        if lock.exists() {
+            return Err(CheckoutError::IndexLocked(lock));
+        }
         let staging = self.stage(to, &changes)?;
         for change in &changes {
             self.apply(change, staging.path(), &mut index)?;

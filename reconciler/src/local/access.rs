@@ -10,7 +10,7 @@ use crate::git::{
     Access as GitAccess, Address, Proxy, Remote, Settings, SettingsError, Ssh, TransportError,
 };
 use crate::resources::{ObjectKey, Resources};
-use crate::secret::data_of;
+use crate::secret::{SecretData, data_of};
 
 /// The user's own means to log in, used where the files hold no Secret for a remote.
 pub struct Access<'a> {
@@ -38,12 +38,16 @@ pub enum AccessError {
 }
 
 impl Access<'_> {
-    /// Makes ready a remote: with the Secret of the `GitRepository` that has the same URL, or as the user.
+    /// Makes ready a remote: with the Secrets of the `GitRepository` that has the same URL, else as the user.
     pub(super) fn remote(&self, url: &str, resources: &Resources) -> Result<Remote, AccessError> {
-        let mut settings = match from_resources(url, resources)? {
-            Some(settings) => settings,
+        let Secrets { login, proxy } = secrets_of(url, resources)?;
+        let mut settings = match login {
+            Some((url, data)) => Settings::from_secret(url, Some(&data))?,
             None => self.as_user(url)?,
         };
+        if let Some((key, data)) = proxy {
+            settings.proxy = Some(Proxy::from_secret(&key.to_string(), &data)?);
+        }
         settings.timeout = self.timeout;
         Ok(Remote::new(settings, self.runtime.clone())?)
     }
@@ -75,42 +79,37 @@ impl Access<'_> {
     }
 }
 
-/// The settings of a `GitRepository` with this URL whose Secret is in the files.
-fn from_resources(url: &str, resources: &Resources) -> Result<Option<Settings>, SettingsError> {
+/// What the files hold to reach a remote.
+#[derive(Default)]
+struct Secrets<'a> {
+    /// The URL of the `GitRepository`, which may name a user, and the data of its Secret.
+    login: Option<(&'a str, SecretData)>,
+    /// The Secret of its proxy.
+    proxy: Option<(ObjectKey, SecretData)>,
+}
+
+/// The Secrets of the first `GitRepository` with this URL that has any in the files.
+fn secrets_of<'a>(url: &str, resources: &'a Resources) -> Result<Secrets<'a>, SettingsError> {
     let wanted = Address::parse(url)?.0;
     for (key, found) in &resources.git_repositories {
         let spec = &found.object.spec;
-        if Address::parse(&spec.url)
-            .map(|(address, _)| address)
-            .ok()
-            .as_ref()
-            != Some(&wanted)
-        {
+        let address = Address::parse(&spec.url).map(|(address, _)| address);
+        if address.ok().as_ref() != Some(&wanted) {
             continue;
         }
         let secret = |name: &str| {
             let key = ObjectKey::new(&key.namespace, name);
-            resources
-                .secrets
-                .get(&key)
-                .map(|found| (key, data_of(&found.object)))
+            let found = resources.secrets.get(&key)?;
+            Some((key, data_of(&found.object)))
         };
-        let Some((_, data)) = spec
-            .secret_ref
-            .as_ref()
-            .and_then(|reference| secret(&reference.name))
-        else {
-            continue;
-        };
-        let mut settings = Settings::from_secret(&spec.url, Some(&data))?;
-        if let Some((key, data)) = spec
-            .proxy_secret_ref
-            .as_ref()
-            .and_then(|reference| secret(&reference.name))
-        {
-            settings.proxy = Some(Proxy::from_secret(&key.to_string(), &data)?);
+        let login = spec.secret_ref.as_ref();
+        let login = login.and_then(|reference| secret(&reference.name));
+        let proxy = spec.proxy_secret_ref.as_ref();
+        let proxy = proxy.and_then(|reference| secret(&reference.name));
+        if login.is_some() || proxy.is_some() {
+            let login = login.map(|(_, data)| (spec.url.as_str(), data));
+            return Ok(Secrets { login, proxy });
         }
-        return Ok(Some(settings));
     }
-    Ok(None)
+    Ok(Secrets::default())
 }

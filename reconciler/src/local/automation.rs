@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::ImageUpdateAutomation;
 use api::automation::GitSpec;
-use engine::branch::CheckoutRef;
+use engine::branch::{CheckoutRef, is_branch_name};
 use engine::marker::{Policy, Wanted};
 use engine::template::{Template, TemplateError};
 use kube::core::{Selector, SelectorExt as _};
@@ -62,6 +62,9 @@ pub enum AutomationError {
         /// The names there are.
         there: String,
     },
+    /// The branch the command line names cannot be one.
+    #[error("'{0}' is not a valid branch name")]
+    Branch(String),
     /// The selector means nothing.
     #[error("ImageUpdateAutomation {automation}: failed to parse policy selector")]
     Selector {
@@ -97,6 +100,11 @@ pub fn automations(
     only: Option<&str>,
     overrides: &Overrides,
 ) -> Result<(Vec<Automation>, Vec<ObjectKey>), AutomationError> {
+    if let Some(branch) = &overrides.branch
+        && (!is_branch_name(branch) || branch.starts_with("refs/"))
+    {
+        return Err(AutomationError::Branch(branch.clone()));
+    }
     let mut found = Vec::new();
     let mut suspended = Vec::new();
     for (key, automation) in &resources.automations {
@@ -239,11 +247,11 @@ impl Automation {
     pub fn wanted(&self, choices: &Choices) -> Wanted {
         let mut policies = BTreeMap::new();
         for policy in &self.policies {
-            let chosen = choices
-                .latest
-                .get(policy)
-                .cloned()
-                .map_or(Policy::Pending, Policy::Latest);
+            let chosen = match (choices.latest.get(policy), choices.invalid.get(policy)) {
+                (Some(latest), _) => Policy::Latest(latest.clone()),
+                (None, Some(reason)) => Policy::Invalid(reason.clone()),
+                (None, None) => Policy::Pending,
+            };
             policies.insert(policy.name.clone(), chosen);
         }
         for policy in &self.left_out {
@@ -285,6 +293,12 @@ impl Automation {
             .and_then(|push| push.branch.as_deref())
             .filter(|branch| !branch.is_empty());
         self.branch.as_deref().or(own)
+    }
+
+    /// Whether its commits are to be signed.
+    pub(super) fn is_signed(&self) -> bool {
+        let git = self.git.as_ref();
+        git.is_some_and(|git| git.commit.signing_key.is_some())
     }
 
     /// The update path as people write it.

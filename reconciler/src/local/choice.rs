@@ -31,6 +31,8 @@ pub enum Origin<'a> {
 pub struct Choices {
     /// The image each policy wants.
     pub latest: BTreeMap<ObjectKey, LatestRef>,
+    /// The policies whose result is no image reference, and why it is none.
+    pub invalid: BTreeMap<ObjectKey, String>,
     /// Why other policies have no result, at the objects to blame.
     pub problems: Vec<Problem>,
 }
@@ -54,7 +56,9 @@ pub async fn choose(
     let mut choices = Choices::default();
     if let Origin::Status = origin {
         for (key, policy) in policies {
-            choices.put(key, from_status(policy));
+            // Nothing was asked and so nothing failed: what the cluster has not decided is left alone.
+            let outcome = from_status(policy).map_err(Problem::lenient);
+            choices.put(key, policy, outcome, Problem::lenient);
         }
         return choices;
     }
@@ -66,6 +70,14 @@ pub async fn choose(
     progress(Progress::Scanning {
         repositories: repositories.len(),
     });
+    if let Origin::Registries(_) = origin {
+        for key in &repositories {
+            let object = &resources.repositories[key].object;
+            if let Some(text) = Registries::stand_in(key, object, resources) {
+                progress(Progress::Note { text: &text });
+            }
+        }
+    }
     let scans = repositories.iter().filter_map(|key| {
         let found = resources.repositories.get(key)?;
         Some(async move { (key.clone(), scan(key, found, resources, origin).await) })
@@ -76,7 +88,8 @@ pub async fn choose(
         async move { (*key, evaluate(key, policy, resources, tags, origin).await) }
     });
     for (key, outcome) in join_all(evaluations).await {
-        let repository = repository_of(key, &resources.policies[key].object);
+        let policy = &resources.policies[key];
+        let repository = repository_of(key, &policy.object);
         if let (Ok(latest), Some(Ok(tags))) = (&outcome, tags.get(&repository)) {
             progress(Progress::Chosen {
                 policy: key,
@@ -84,22 +97,36 @@ pub async fn choose(
                 tags: tags.len(),
             });
         }
-        choices.put(key, outcome);
+        choices.put(key, policy, outcome, |problem| problem);
     }
     choices
 }
 
 impl Choices {
-    fn put(&mut self, policy: &ObjectKey, outcome: Result<LatestRef, Problem>) {
-        match outcome {
-            Ok(latest) => {
-                self.latest.insert(policy.clone(), latest);
-            }
-            Err(problem) => {
-                if !self.problems.contains(&problem) {
-                    self.problems.push(problem);
+    fn put(
+        &mut self,
+        key: &ObjectKey,
+        policy: &Found<ImagePolicy>,
+        outcome: Result<LatestRef, Problem>,
+        weigh: impl Fn(Problem) -> Problem,
+    ) {
+        let problem = match outcome {
+            Ok(latest) => match check_reference(&latest.to_string()) {
+                Ok(()) => {
+                    self.latest.insert(key.clone(), latest);
+                    return;
                 }
-            }
+                Err(error) => {
+                    let reason = format!("encountered invalid image ref \"{latest}\": {error}");
+                    let problem = policy.refuse("status.latestRef", &reason);
+                    self.invalid.insert(key.clone(), reason);
+                    weigh(problem)
+                }
+            },
+            Err(problem) => problem,
+        };
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
         }
     }
 }
@@ -120,22 +147,11 @@ fn from_status(policy: &Found<ImagePolicy>) -> Result<LatestRef, Problem> {
             "has no status.latestRef, and nothing else is asked offline; leave out --offline, or export the object from the cluster with its status",
         ));
     };
-    let latest = LatestRef {
+    Ok(LatestRef {
         name: latest.name.clone(),
         tag: latest.tag.clone(),
         digest: latest.digest.clone().filter(|digest| !digest.is_empty()),
-    };
-    checked(policy, latest)
-}
-
-fn checked(policy: &Found<ImagePolicy>, latest: LatestRef) -> Result<LatestRef, Problem> {
-    check_reference(&latest.to_string()).map_err(|error| {
-        policy.refuse(
-            "status.latestRef",
-            format!("encountered invalid image ref \"{latest}\": {error}"),
-        )
-    })?;
-    Ok(latest)
+    })
 }
 
 async fn scan(
@@ -179,12 +195,8 @@ async fn evaluate(
             format!("ImageRepository {repository_key} is in none of the files that were read");
         return Err(policy.refuse("spec.imageRepositoryRef", reason));
     };
-    if repository_key.namespace != key.namespace && repository.object.spec.access_from.is_none() {
-        let reason = format!(
-            "access denied: '{repository_key}' can't be accessed due to missing ACL labels on 'accessFrom'"
-        );
-        return Err(policy.refuse("spec.imageRepositoryRef", reason));
-    }
+    check_access(key, &repository_key, repository, resources)
+        .map_err(|reason| policy.refuse("spec.imageRepositoryRef", reason))?;
     let rules = Policy::try_from(spec)
         .map_err(|error| policy.refuse(error.field().path(), Chain(&error).to_string()))?;
     let tags = match &tags[&repository_key] {
@@ -229,7 +241,53 @@ async fn evaluate(
         ),
     };
     let tag = selected.tag;
-    checked(policy, LatestRef { name, tag, digest })
+    Ok(LatestRef { name, tag, digest })
+}
+
+/// Checks that the repository lets policies of this namespace in.
+fn check_access(
+    policy: &ObjectKey,
+    key: &ObjectKey,
+    repository: &Found<ImageRepository>,
+    resources: &Resources,
+) -> Result<(), String> {
+    if key.namespace == policy.namespace {
+        return Ok(());
+    }
+    let Some(access) = &repository.object.spec.access_from else {
+        return Err(format!(
+            "access denied: '{key}' can't be accessed due to missing ACL labels on 'accessFrom'"
+        ));
+    };
+    let namespace = &policy.namespace;
+    let found = resources.namespaces.get(namespace);
+    let labels = found.and_then(|found| found.object.metadata.labels.as_ref());
+    let carries = |name: &str, value: &str| match name {
+        // Every namespace has this one, whether or not its manifest says so.
+        "kubernetes.io/metadata.name" => value == namespace,
+        _ => {
+            labels
+                .and_then(|labels| labels.get(name))
+                .map(String::as_str)
+                == Some(value)
+        }
+    };
+    let admitted = access.namespace_selectors.iter().any(|selector| {
+        let mut labels = selector.match_labels.iter();
+        labels.all(|(name, value)| carries(name, value))
+    });
+    if admitted {
+        return Ok(());
+    }
+    let unknown = match found {
+        Some(_) => "",
+        None => {
+            "; no Namespace of this name is in the files that were read, so its labels are not known"
+        }
+    };
+    Err(format!(
+        "access denied: '{key}' can't be accessed due to ACL labels mismatch on namespace '{namespace}'{unknown}"
+    ))
 }
 
 async fn digest_of(

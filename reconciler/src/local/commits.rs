@@ -14,7 +14,7 @@ use jiff::tz::Offset;
 use super::Progress;
 use super::access::AccessError;
 use super::automation::Automation;
-use super::run::{Committed, Planned, Report, Run, RunError, plan_one};
+use super::run::{Committed, Planned, Report, Run, RunError, Signatures, plan_one};
 use crate::chain::Chain;
 use crate::git::{
     Author, BoxError, Checkout, CheckoutError, DEFAULT_ATTEMPTS, Edit, GitError, Head, Job,
@@ -56,6 +56,14 @@ pub enum CommitError {
         #[source]
         source: RefspecError,
     },
+    /// The commits have to be signed, and nothing here can do it.
+    #[error(
+        "ImageUpdateAutomation {automation}: spec.git.commit.signingKey asks for signed commits, which are not made here"
+    )]
+    Unsigned {
+        /// The automation.
+        automation: ObjectKey,
+    },
     /// A commit cannot be made.
     #[error(transparent)]
     Git(#[from] GitError),
@@ -85,6 +93,7 @@ impl Run<'_> {
         &self,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Report, RunError> {
+        self.check_signatures()?;
         let checkout = self.checkout()?;
         let head = checkout.head().map_err(CommitError::from)?;
         let mut report = Report::default();
@@ -115,14 +124,11 @@ impl Run<'_> {
 
     /// Commits on top of the remote branch and pushes; the checkout follows where nothing of the user's is in the way.
     pub(super) fn push(&self, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Report, RunError> {
+        self.check_signatures()?;
         let mut checkout = self.checkout()?;
         let head = checkout.head().map_err(CommitError::from)?;
-        let branch = head
-            .branch
-            .clone()
-            .ok_or(CheckoutError::Detached)
-            .map_err(CommitError::from)?;
-        let upstream = checkout.upstream(&branch).map_err(CommitError::from)?;
+        let upstream = checkout.upstream(head.branch.as_deref());
+        let upstream = upstream.map_err(CommitError::from)?;
         let remote = self
             .access
             .remote(&upstream.url, self.resources)
@@ -153,9 +159,8 @@ impl Run<'_> {
                 Err(WriteError::Build(error)) => return Err(error),
                 Err(WriteError::Git(error)) => return Err(CommitError::Git(error).into()),
                 Err(other) => {
-                    report
-                        .problems
-                        .push(Problem::nowhere(Chain(&other).to_string()));
+                    let reason = format!("{}: {}", group.names(), Chain(&other));
+                    report.problems.push(Problem::nowhere(reason));
                     continue;
                 }
             };
@@ -170,12 +175,29 @@ impl Run<'_> {
             for built in built {
                 report.add_built(built, &written.branch);
             }
-            if let (Some(last), true) = (written.commits.last(), written.branch == upstream.branch)
-            {
-                follow(&checkout, *last, progress);
+            if upstream.branch.as_deref() == Some(written.branch.as_str()) {
+                match written.commits.last() {
+                    Some(last) => follow(&checkout, *last, progress),
+                    // A run that was killed after its push left that to the next one; nobody waits for it here.
+                    None => catch_up(&checkout, written.base).unwrap_or_default(),
+                }
             }
         }
         Ok(report)
+    }
+
+    /// Nobody gets unsigned commits where signed ones are asked for, unless the user says so.
+    fn check_signatures(&self) -> Result<(), CommitError> {
+        let signed = self
+            .automations
+            .iter()
+            .find(|automation| automation.is_signed());
+        match (signed, self.signatures) {
+            (Some(automation), Signatures::Required) => Err(CommitError::Unsigned {
+                automation: automation.key.clone(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn checkout(&self) -> Result<Checkout, CommitError> {
@@ -195,7 +217,15 @@ impl Run<'_> {
             .push_branch()
             .map(str::to_owned)
             .or_else(|| head.branch.clone());
-        branch.ok_or_else(|| CheckoutError::Detached.into())
+        let branch = branch.ok_or(CheckoutError::Detached)?;
+        if branch::is_branch_name(&branch) {
+            Ok(branch)
+        } else {
+            Err(CommitError::Plan {
+                automation: automation.key.clone(),
+                source: PlanError::BranchName(branch),
+            })
+        }
     }
 
     /// Plans the automations one after another, each on the commit of the one before.
@@ -233,12 +263,14 @@ impl Run<'_> {
     fn groups(&self, upstream: &Upstream) -> Result<Vec<Group<'_>>, CommitError> {
         let mut groups: Vec<Group<'_>> = Vec::new();
         for automation in self.automations {
-            let checkout = automation
-                .checkout_ref(self.resources)
-                .unwrap_or_else(|| CheckoutRef {
-                    branch: Some(upstream.branch.clone()),
+            let checkout = match (automation.checkout_ref(self.resources), &upstream.branch) {
+                (Some(own), _) => own,
+                (None, Some(branch)) => CheckoutRef {
+                    branch: Some(branch.clone()),
                     ..CheckoutRef::default()
-                });
+                },
+                (None, None) => return Err(CheckoutError::Detached.into()),
+            };
             let plan = branch::plan(Some(&checkout), automation.push_branch(), Gates::default());
             let plan = plan.map_err(|source| CommitError::Plan {
                 automation: automation.key.clone(),
@@ -271,6 +303,17 @@ impl Run<'_> {
             }
         }
         Ok(groups)
+    }
+}
+
+impl Group<'_> {
+    fn names(&self) -> String {
+        let keys = self
+            .automations
+            .iter()
+            .map(|automation| automation.key.to_string());
+        let keys: Vec<String> = keys.collect();
+        format!("ImageUpdateAutomation {}", keys.join(", "))
     }
 }
 
@@ -345,19 +388,22 @@ fn move_branch(
 
 /// Lets the checkout follow what was pushed, unless something of the user's is in the way.
 fn follow(checkout: &Checkout, pushed: Oid, progress: &mut dyn FnMut(Progress<'_>)) {
-    let followed = checkout.head().and_then(|head| {
-        if checkout.repository().descends(pushed, head.commit)? {
-            checkout.advance(head.commit, pushed)
-        } else {
-            Err(CheckoutError::BranchMoved(head.branch.unwrap_or_default()))
-        }
-    });
-    if let Err(error) = followed {
+    if let Err(error) = catch_up(checkout, pushed) {
         let text = format!(
             "pushed, but the checkout stays behind ({}); git pull brings it up to date",
             Chain(&error)
         );
         progress(Progress::Note { text: &text });
+    }
+}
+
+/// Moves the checkout forward to `tip`, if it has nothing that `tip` lacks.
+fn catch_up(checkout: &Checkout, tip: Oid) -> Result<(), CheckoutError> {
+    let head = checkout.head()?;
+    if checkout.repository().descends(tip, head.commit)? {
+        checkout.advance(head.commit, tip)
+    } else {
+        Err(CheckoutError::BranchMoved(head.branch.unwrap_or_default()))
     }
 }
 

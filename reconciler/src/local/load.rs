@@ -1,5 +1,6 @@
 //! Finds the objects of a run in files and folders.
 
+use std::io::Read as _;
 use std::path::Path;
 
 use engine::marker;
@@ -9,7 +10,7 @@ use crate::source::{EntryKind, Source as _, SourceError, WorkTree};
 
 /// Adds the objects of a file, or of all manifests below a folder, to `resources`.
 ///
-/// A file that is named counts whatever its name; of a folder only what could be a manifest is read.
+/// `-` is standard input. A file that is named counts whatever its name; of a folder only what could be a manifest is read.
 ///
 /// # Errors
 /// When the file or folder cannot be read.
@@ -23,9 +24,17 @@ pub fn load(
         path: path.display().to_string(),
         source,
     };
+    if path == Path::new("-") {
+        let mut content = Vec::new();
+        let read = std::io::stdin().lock().read_to_end(&mut content);
+        read.map_err(failed)?;
+        resources.add("standard input", &content, default_namespace);
+        return Ok(());
+    }
     if !std::fs::metadata(path).map_err(failed)?.is_dir() {
         let content = std::fs::read(path).map_err(failed)?;
-        resources.add(&path.display().to_string(), &content, default_namespace);
+        let file = path.strip_prefix(".").unwrap_or(path);
+        resources.add(&file.display().to_string(), &content, default_namespace);
         return Ok(());
     }
     let tree = WorkTree::new(path);

@@ -29,6 +29,14 @@ pub enum TagsError {
     /// It did not answer as it should.
     #[error(transparent)]
     Registry(#[from] Box<RegistryError>),
+    /// It lets nobody in, or not with these credentials.
+    #[error("{answer}; {advice}")]
+    Denied {
+        /// What it said.
+        answer: Box<RegistryError>,
+        /// Where credentials come from, and what was wrong with those places.
+        advice: String,
+    },
     /// No client can be built.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -76,12 +84,9 @@ impl Registries {
         image: &Repository,
         resources: &Resources,
     ) -> Result<Vec<String>, TagsError> {
-        let client = self.client(key, object, image, resources).await?;
-        Ok(client
-            .list_tags(image, self.deadline(object))
-            .await
-            .map_err(Box::new)?
-            .tags)
+        let (client, advice) = self.client(key, object, image, resources).await?;
+        let listed = client.list_tags(image, self.deadline(object)).await;
+        Ok(listed.map_err(|error| explain(error, advice))?.tags)
     }
 
     /// Returns the digest of a tag.
@@ -96,12 +101,34 @@ impl Registries {
         tag: &str,
         resources: &Resources,
     ) -> Result<String, TagsError> {
-        let client = self.client(key, object, image, resources).await?;
-        let digest = client
-            .digest(image, tag, self.deadline(object))
-            .await
-            .map_err(Box::new)?;
+        let (client, advice) = self.client(key, object, image, resources).await?;
+        let digest = client.digest(image, tag, self.deadline(object)).await;
+        let digest = digest.map_err(|error| explain(error, advice))?;
         Ok(digest.to_string())
+    }
+
+    /// Tells what the user's own credentials stand in for, if they do.
+    #[must_use]
+    pub fn stand_in(
+        key: &ObjectKey,
+        object: &ImageRepository,
+        resources: &Resources,
+    ) -> Option<String> {
+        let spec = &object.spec;
+        let instead = "the credentials of docker and podman on this machine are used instead";
+        if let Some(provider) = spec.provider.filter(is_cloud) {
+            return Some(format!(
+                "ImageRepository {key}: spec.provider {} works in the cluster only; {instead}",
+                format!("{provider:?}").to_lowercase()
+            ));
+        }
+        let secret = ObjectKey::new(&key.namespace, &spec.secret_ref.as_ref()?.name);
+        let missing = !resources.secrets.contains_key(&secret);
+        missing.then(|| {
+            format!(
+                "ImageRepository {key}: spec.secretRef: secret '{secret}' is in none of the files, or encrypted; {instead}"
+            )
+        })
     }
 
     fn deadline(&self, object: &ImageRepository) -> Instant {
@@ -116,7 +143,7 @@ impl Registries {
         object: &ImageRepository,
         image: &Repository,
         resources: &Resources,
-    ) -> Result<Client, TagsError> {
+    ) -> Result<(Client, String), TagsError> {
         let spec = &object.spec;
         let secrets = Secrets {
             namespace: &key.namespace,
@@ -140,12 +167,43 @@ impl Registries {
             options.proxy =
                 ProxyChoice::Through(ProxyOptions::from_secret_data(&name, &data_of(secret))?);
         }
+        let mut advice;
         options.keychain = match secrets.keychain(object)? {
-            Some(keychain) => keychain,
-            None => self.user.keychain(&[image.registry()]).await,
+            Some(keychain) => {
+                advice = format!(
+                    "the credentials are those of the Secrets that ImageRepository {key} names"
+                );
+                keychain
+            }
+            None => {
+                let keychain = self.user.keychain(&[image.registry()]).await;
+                advice = format!(
+                    "`docker login {}` lets this machine in, or a Secret that spec.secretRef names, in the files",
+                    image.registry()
+                );
+                for warning in keychain.warnings() {
+                    advice += &format!("; {warning}");
+                }
+                keychain
+            }
         };
-        Ok(Client::new(options)?)
+        Ok((Client::new(options)?, advice))
     }
+}
+
+/// Adds where credentials come from, if they are what is missing.
+fn explain(error: RegistryError, advice: String) -> TagsError {
+    let answer = Box::new(error);
+    match *answer {
+        RegistryError::Unauthorized(_) | RegistryError::Forbidden(_) => {
+            TagsError::Denied { answer, advice }
+        }
+        _ => TagsError::Registry(answer),
+    }
+}
+
+fn is_cloud(provider: &Provider) -> bool {
+    *provider != Provider::Generic
 }
 
 /// The Secrets of one namespace that the files hold.
@@ -168,10 +226,7 @@ impl Secrets<'_> {
     /// Of a cloud provider only the cluster knows the identity: the user's own credentials take its place.
     fn keychain(&self, object: &ImageRepository) -> Result<Option<Keychain>, TagsError> {
         let spec = &object.spec;
-        if spec
-            .provider
-            .is_some_and(|provider| provider != Provider::Generic)
-        {
+        if spec.provider.as_ref().is_some_and(is_cloud) {
             return Ok(None);
         }
         let mut names: Vec<&str> = spec

@@ -1,8 +1,10 @@
 //! Carries out the automations on a checkout.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use engine::change::{Change, ObjectId};
+use engine::marker::Wanted;
 use engine::template::{Data, Limits, TemplateError};
 use serde::Serialize;
 
@@ -11,6 +13,7 @@ use super::access::Access;
 use super::automation::Automation;
 use super::choice::Choices;
 use super::commits::CommitError;
+use super::merge::Shared;
 use crate::resources::{ObjectKey, Resources};
 use crate::source::{SourceError, WorkTree};
 use crate::update::{EditedFile, Plan, Problem, ScanCache, Severity, UpdateError, plan};
@@ -42,6 +45,17 @@ pub struct Run<'a> {
     pub destination: Destination,
     /// How to log in to the remote.
     pub access: Access<'a>,
+    /// Whether commits of automations that name a signing key may go without a signature.
+    pub signatures: Signatures,
+}
+
+/// What becomes of commits of automations that name a signing key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signatures {
+    /// They are not made: no key is at hand that could sign them.
+    Required,
+    /// They are made without a signature.
+    LeftOut,
 }
 
 /// What a run did, or would do.
@@ -51,6 +65,9 @@ pub struct Report {
     pub updates: Vec<UpdateReport>,
     /// What could not be used, and what failed.
     pub problems: Vec<Problem>,
+    /// What each automation looked at, until the problems of all of them are told apart.
+    #[serde(skip)]
+    shared: Shared,
 }
 
 /// What one automation did, or would do.
@@ -134,11 +151,15 @@ impl Run<'_> {
             Destination::Push => self.push(progress)?,
         };
         let faults = self.resources.faults.iter().map(|fault| fault.as_problem());
-        report.problems = faults
+        let nowhere = std::mem::take(&mut report.problems);
+        let mut problems: Vec<Problem> = faults
             .chain(self.choices.problems.iter().cloned())
-            .chain(std::mem::take(&mut report.problems))
+            .chain(std::mem::take(&mut report.shared).settle())
+            .chain(nowhere)
             .collect();
-        report.problems.dedup();
+        let mut known = BTreeSet::new();
+        problems.retain(|problem| known.insert(problem.clone()));
+        report.problems = problems;
         Ok(report)
     }
 
@@ -156,7 +177,7 @@ impl Run<'_> {
             });
             let planned = plan_one(automation, &tree, self.choices, &cache)?;
             for file in &planned.plan.files {
-                tree.stage(file.path.clone(), file.after.clone());
+                tree.stage(file.path.clone(), &file.before, file.after.clone());
             }
             report.add(automation, planned, None);
         }
@@ -167,6 +188,7 @@ impl Run<'_> {
 /// An automation's plan and message.
 pub(super) struct Planned {
     pub(super) plan: Plan,
+    pub(super) wanted: Wanted,
     pub(super) message: Option<String>,
 }
 
@@ -187,7 +209,11 @@ pub(super) fn plan_one(
         true => None,
         false => Some(message(automation, &plan.changes())?),
     };
-    Ok(Planned { plan, message })
+    Ok(Planned {
+        plan,
+        wanted,
+        message,
+    })
 }
 
 fn message(automation: &Automation, changes: &[Change]) -> Result<String, RunError> {
@@ -221,7 +247,7 @@ impl Report {
     pub(super) fn add(
         &mut self,
         automation: &Automation,
-        planned: Planned,
+        mut planned: Planned,
         committed: Option<Committed>,
     ) {
         let mut changes = Vec::new();
@@ -244,8 +270,8 @@ impl Report {
             message: planned.message,
             changes,
             commit,
-            files: planned.plan.files,
+            files: std::mem::take(&mut planned.plan.files),
         });
-        self.problems.extend(planned.plan.problems);
+        self.shared.add(planned.wanted, planned.plan);
     }
 }

@@ -64,7 +64,7 @@ pub enum TagFileError {
 enum Shape {
     Names(Vec<String>),
     Listing {
-        // `null` is a listing without tags; an object that has no such key is none.
+        // Null where a registry has none, but never absent: an object without it maps images to tags.
         #[serde(deserialize_with = "Option::deserialize")]
         tags: Option<Vec<Listed>>,
     },

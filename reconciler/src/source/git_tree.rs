@@ -51,7 +51,9 @@ impl Source for GitTree<'_> {
                         target: String::from_utf8_lossy(&text).into_owned(),
                     }
                 }
-                Kind::Submodule | Kind::Unnamable => EntryKind::Foreign,
+                Kind::Unnamable => EntryKind::Foreign,
+                // Another repository's files, as in a checkout.
+                Kind::Submodule => continue,
             };
             entries.push(Entry {
                 path: file.path,

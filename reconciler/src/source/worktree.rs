@@ -1,7 +1,7 @@
 //! The files of a checkout, with edits held back until all of them are known.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -13,8 +13,22 @@ use super::{Entry, EntryKind, Reader, Source, SourceError};
 #[derive(Debug)]
 pub struct WorkTree {
     root: PathBuf,
-    staged: BTreeMap<String, Vec<u8>>,
+    staged: BTreeMap<String, Staged>,
 }
+
+/// A file that is to be replaced.
+#[derive(Debug)]
+struct Staged {
+    /// What is on the disk, and must still be there when it is replaced.
+    before: Vec<u8>,
+    /// What comes.
+    after: Vec<u8>,
+}
+
+/// The one name new content is prepared under, in the folder of the file that it replaces.
+///
+/// It is no manifest's name. A run that was killed leaves at most one of them in a folder, and the next takes it over.
+const PREPARED: &str = ".imgauto.prepared";
 
 impl WorkTree {
     /// Takes the directory `root` as it is on disk.
@@ -26,25 +40,36 @@ impl WorkTree {
         }
     }
 
-    /// Holds new content for `path`; readers see it from now on, the disk does not.
-    pub fn stage(&mut self, path: String, content: Vec<u8>) {
-        self.staged.insert(path, content);
+    /// Holds new content for `path`, made from the content `before`; readers see it from now on, the disk does not.
+    pub fn stage(&mut self, path: String, before: &[u8], after: Vec<u8>) {
+        match self.staged.get_mut(&path) {
+            Some(staged) => staged.after = after,
+            None => {
+                let before = before.to_vec();
+                self.staged.insert(path, Staged { before, after });
+            }
+        }
     }
 
     /// Replaces the staged files, each at once: a reader of the directory sees the old file or the new one.
     ///
-    /// The mode of a file is kept. Returns the paths written, in order.
+    /// The mode of a file is kept, and its owner where the system allows it. Returns the paths written, in order.
     ///
     /// # Errors
-    /// At the first file that cannot be replaced; files before it are new, those after it are old.
+    /// At the first file that cannot be replaced, or that somebody changed since it was staged; files before it are
+    /// new, those after it are old.
     pub fn write(&mut self) -> Result<Vec<String>, SourceError> {
         let mut written = Vec::new();
-        while let Some((path, content)) = self.staged.pop_first() {
-            replace(&self.root.join(&path), &content).map_err(|source| SourceError::Io {
+        while let Some((path, staged)) = self.staged.pop_first() {
+            let replaced = replace(&self.root.join(&path), &staged);
+            let replaced = replaced.map_err(|source| SourceError::Io {
                 attempt: "write",
                 path: path.clone(),
                 source,
             })?;
+            if replaced == Replaced::ChangedMeanwhile {
+                return Err(SourceError::ChangedMeanwhile { path });
+            }
             written.push(path);
         }
         Ok(written)
@@ -54,6 +79,7 @@ impl WorkTree {
         &self,
         directory: &Path,
         prefix: &str,
+        names: Names,
         found: &mut Vec<Entry>,
     ) -> Result<(), SourceError> {
         let failed = |attempt, path: &str| {
@@ -65,17 +91,26 @@ impl WorkTree {
             }
         };
         let here = if prefix.is_empty() { "." } else { prefix };
-        let mut names = Vec::new();
+        let mut items = Vec::new();
         for item in fs::read_dir(directory).map_err(failed("list", here))? {
             let item = item.map_err(failed("list", here))?;
-            names.push((item.file_name(), item));
+            items.push((item.file_name(), item));
         }
-        names.sort_by(|a, b| a.0.cmp(&b.0));
-        for (name, item) in names {
+        items.sort_by(|a, b| a.0.cmp(&b.0));
+        // A folder with an administrative folder of Git is another repository's, such as a submodule.
+        let foreign = !prefix.is_empty() && items.iter().any(|(name, _)| name == ".git");
+        if foreign {
+            return Ok(());
+        }
+        for (name, item) in items {
             // The administrative folder of Git is no part of the tree it administers.
             if prefix.is_empty() && name == ".git" {
                 continue;
             }
+            let names = match name.to_str() {
+                Some(_) => names,
+                None => Names::NotText,
+            };
             let name = name.to_string_lossy();
             let path = match prefix {
                 "" => name.into_owned(),
@@ -83,19 +118,32 @@ impl WorkTree {
             };
             let kind = item.file_type().map_err(failed("inspect", &path))?;
             if kind.is_dir() {
-                self.walk(&item.path(), &path, found)?;
-            } else if kind.is_symlink() {
-                let target = fs::read_link(item.path()).map_err(failed("read the link", &path))?;
-                let target = target.to_string_lossy().into_owned();
-                let kind = EntryKind::Link { target };
-                found.push(Entry { path, kind });
-            } else if kind.is_file() {
-                let kind = EntryKind::File { id: None };
-                found.push(Entry { path, kind });
+                self.walk(&item.path(), &path, names, found)?;
+                continue;
             }
+            let kind = match names {
+                Names::NotText if kind.is_file() || kind.is_symlink() => EntryKind::Foreign,
+                Names::Text if kind.is_file() => EntryKind::File { id: None },
+                Names::Text if kind.is_symlink() => {
+                    let target = fs::read_link(item.path());
+                    let target = target.map_err(failed("read the link", &path))?;
+                    let target = target.to_string_lossy().into_owned();
+                    EntryKind::Link { target }
+                }
+                // Pipes, sockets and devices are no files.
+                Names::Text | Names::NotText => continue,
+            };
+            found.push(Entry { path, kind });
         }
         Ok(())
     }
+}
+
+/// Whether all names on the way to an entry are text, so that the entry can be found by them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Names {
+    Text,
+    NotText,
 }
 
 impl Source for WorkTree {
@@ -104,11 +152,16 @@ impl Source for WorkTree {
         let missing = || SourceError::Missing {
             path: path.to_owned(),
         };
-        let place = real_place(&self.root, &inside).ok_or_else(missing)?;
+        let place = real_place(&self.root, &inside, path)?;
         let mut found = Vec::new();
-        let metadata = fs::symlink_metadata(&place).map_err(|_| missing())?;
+        // The root itself may be a link: the user named it.
+        let metadata = match inside.is_empty() {
+            true => fs::metadata(&place),
+            false => fs::symlink_metadata(&place),
+        };
+        let metadata = metadata.map_err(|_| missing())?;
         if metadata.is_dir() {
-            self.walk(&place, &inside, &mut found)?;
+            self.walk(&place, &inside, Names::Text, &mut found)?;
         } else if metadata.is_file() {
             let kind = EntryKind::File { id: None };
             found.push(Entry { path: inside, kind });
@@ -129,8 +182,8 @@ struct FileReader<'a> {
 
 impl Reader for FileReader<'_> {
     fn read(&mut self, entry: &Entry) -> Result<Vec<u8>, SourceError> {
-        if let Some(content) = self.tree.staged.get(&entry.path) {
-            return Ok(content.clone());
+        if let Some(staged) = self.tree.staged.get(&entry.path) {
+            return Ok(staged.after.clone());
         }
         fs::read(self.tree.root.join(&entry.path)).map_err(|source| SourceError::Io {
             attempt: "read",
@@ -140,43 +193,75 @@ impl Reader for FileReader<'_> {
     }
 }
 
-/// Returns where `inside` lies below `root`, or nothing when a folder on the way is a symbolic link.
-fn real_place(root: &Path, inside: &str) -> Option<PathBuf> {
+/// Returns where `inside`, written as `path`, lies below `root`; a symbolic link on the way is not followed.
+fn real_place(root: &Path, inside: &str, path: &str) -> Result<PathBuf, SourceError> {
+    let path = || path.to_owned();
     let mut place = root.to_path_buf();
     for part in inside.split('/').filter(|part| !part.is_empty()) {
         place.push(part);
-        if fs::symlink_metadata(&place).ok()?.is_symlink() {
-            return None;
+        let metadata = fs::symlink_metadata(&place);
+        let metadata = metadata.map_err(|_| SourceError::Missing { path: path() })?;
+        if metadata.is_symlink() {
+            let link = place.strip_prefix(root).unwrap_or(&place);
+            return Err(SourceError::Linked {
+                path: path(),
+                link: link.display().to_string(),
+            });
         }
     }
-    Some(place)
+    Ok(place)
+}
+
+/// What became of a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Replaced {
+    Done,
+    ChangedMeanwhile,
 }
 
 /// Writes a neighbour of `path` and renames it over `path`.
-///
-/// The neighbour's name is fixed, so that a run that was killed leaves at most one and the next run takes it over.
-fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    let permissions = fs::symlink_metadata(path)?.permissions();
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-    let neighbour = path.with_file_name(format!(".{}.imgauto", name.to_string_lossy()));
-    match fs::remove_file(&neighbour) {
+fn replace(path: &Path, staged: &Staged) -> io::Result<Replaced> {
+    let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    // Another run that prepares a file in this folder is waited for; a killed one holds nothing.
+    let lock = File::open(folder)?;
+    // A file system without locks is used as it is.
+    let _ = lock.lock();
+    let metadata = fs::symlink_metadata(path)?;
+    if !metadata.is_file() || fs::read(path)? != staged.before {
+        return Ok(Replaced::ChangedMeanwhile);
+    }
+    let prepared = folder.join(PREPARED);
+    match fs::remove_file(&prepared) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let written =
-        fill(&neighbour, content, permissions).and_then(|()| fs::rename(&neighbour, path));
+        fill(&prepared, &staged.after, &metadata).and_then(|()| fs::rename(&prepared, path));
     if written.is_err() {
-        // The first error is the one that matters; a neighbour that cannot be removed is taken over by the next run.
-        let _ = fs::remove_file(&neighbour);
+        // The first error is the one that matters; what cannot be removed is taken over by the next run.
+        let _ = fs::remove_file(&prepared);
     }
-    written
+    written.map(|()| Replaced::Done)
 }
 
-fn fill(path: &Path, content: &[u8], permissions: fs::Permissions) -> io::Result<()> {
+fn fill(path: &Path, content: &[u8], like: &Metadata) -> io::Result<()> {
     let mut file: File = OpenOptions::new().write(true).create_new(true).open(path)?;
     file.write_all(content)?;
-    file.set_permissions(permissions)?;
+    #[cfg(unix)]
+    keep_owner(&file, like)?;
+    file.set_permissions(like.permissions())?;
     file.sync_all()
+}
+
+#[cfg(unix)]
+fn keep_owner(file: &File, like: &Metadata) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, fchown};
+    let own = file.metadata()?;
+    if (own.uid(), own.gid()) != (like.uid(), like.gid()) {
+        // Only root may give files away; for everybody else the file is theirs, as after any editor.
+        let _ = fchown(file, Some(like.uid()), Some(like.gid()));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -207,11 +292,11 @@ mod tests {
             (".git/config.yaml", ""),
             (".github/w.yaml", ""),
             ("b.yaml", ""),
-            ("a/.git/x.yaml", ""),
+            ("a/.gitignore", ""),
         ]);
         assert_eq!(
             paths(&tree, ""),
-            [".github/w.yaml", "a/.git/x.yaml", "b.yaml"]
+            [".github/w.yaml", "a/.gitignore", "b.yaml"]
         );
     }
 
@@ -233,10 +318,10 @@ mod tests {
         symlink("real/a.yaml", directory.path().join("link.yaml")).unwrap();
         symlink("real", directory.path().join("linked")).unwrap();
         assert_eq!(paths(&tree, ""), ["link.yaml", "linked", "real/a.yaml"]);
-        assert!(matches!(
-            tree.entries("linked"),
-            Err(SourceError::Missing { .. })
-        ));
+        for path in ["linked", "./linked/a.yaml", "/link.yaml"] {
+            let error = tree.entries(path).unwrap_err().to_string();
+            assert!(error.contains("symbolic link"), "{path}: {error}");
+        }
     }
 
     #[test]
@@ -244,7 +329,7 @@ mod tests {
         let (directory, mut tree) = tree(&[("a.yaml", "old")]);
         let path = directory.path().join("a.yaml");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        tree.stage("a.yaml".into(), b"new".to_vec());
+        tree.stage("a.yaml".into(), b"old", b"new".to_vec());
         let entry = &tree.entries("").unwrap()[0];
         assert_eq!(tree.reader().unwrap().read(entry).unwrap(), b"new");
         assert_eq!(fs::read(&path).unwrap(), b"old");
@@ -259,9 +344,77 @@ mod tests {
 
     #[test]
     fn what_a_killed_run_left_behind_is_taken_over() {
-        let (directory, mut tree) = tree(&[("a.yaml", "old"), (".a.yaml.imgauto", "half")]);
-        tree.stage("a.yaml".into(), b"new".to_vec());
+        let (directory, mut tree) = tree(&[("a.yaml", "old"), (PREPARED, "half")]);
+        tree.stage("a.yaml".into(), b"old", b"new".to_vec());
         tree.write().unwrap();
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_somebody_changed_since_it_was_read_is_left_alone() {
+        let (directory, mut tree) = tree(&[("a.yaml", "by a human")]);
+        tree.stage("a.yaml".into(), b"old", b"new".to_vec());
+        let error = tree.write().unwrap_err().to_string();
+        assert!(error.contains("a.yaml was changed"), "{error}");
+        let content = fs::read(directory.path().join("a.yaml")).unwrap();
+        assert_eq!(content, b"by a human");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_second_edit_of_a_file_starts_from_the_first_and_both_reach_the_disk() {
+        let (directory, mut tree) = tree(&[("a.yaml", "one")]);
+        tree.stage("a.yaml".into(), b"one", b"two".to_vec());
+        tree.stage("a.yaml".into(), b"two", b"three".to_vec());
+        tree.write().unwrap();
+        let content = fs::read(directory.path().join("a.yaml")).unwrap();
+        assert_eq!(content, b"three");
+    }
+
+    #[test]
+    fn another_repository_within_the_tree_is_not_walked() {
+        let (_directory, tree) = tree(&[
+            ("module/.git", "gitdir: ../.git/modules/module"),
+            ("module/a.yaml", ""),
+            ("clone/.git/HEAD", ""),
+            ("clone/below/a.yaml", ""),
+            ("own/a.yaml", ""),
+        ]);
+        assert_eq!(paths(&tree, ""), ["own/a.yaml"]);
+    }
+
+    #[test]
+    fn names_that_are_no_text_are_listed_as_foreign_and_pipes_not_at_all() {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt as _;
+        let (directory, tree) = tree(&[("a.yaml", "")]);
+        let odd = |name: &[u8]| directory.path().join(OsStr::from_bytes(name));
+        fs::write(odd(b"b\xff.yaml"), "").unwrap();
+        fs::create_dir(odd(b"c\xff")).unwrap();
+        fs::write(odd(b"c\xff/d.yaml"), "").unwrap();
+        fs::create_dir(odd(b"folder.yaml")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(odd(b"socket.yaml")).unwrap();
+        let entries = tree.entries("").unwrap();
+        let listed: Vec<_> = entries
+            .iter()
+            .map(|entry| (entry.path.as_str(), entry.kind == EntryKind::Foreign))
+            .collect();
+        assert_eq!(
+            listed,
+            [
+                ("a.yaml", false),
+                ("b\u{fffd}.yaml", true),
+                ("c\u{fffd}/d.yaml", true)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_name_as_long_as_names_can_be_is_replaced() {
+        let name = format!("{}.yaml", "a".repeat(250));
+        let (directory, mut tree) = tree(&[(&name, "old")]);
+        tree.stage(name.clone(), b"old", b"new".to_vec());
+        tree.write().unwrap();
+        assert_eq!(fs::read(directory.path().join(name)).unwrap(), b"new");
     }
 }

@@ -4,6 +4,8 @@ use engine::policy::{Policy, TagVerdict, Verdict};
 use reconciler::resources::ObjectKey;
 use serde::Serialize;
 
+use crate::session::Markers;
+
 /// What the report answers.
 pub(super) struct Question<'a> {
     /// The image, as the user wrote it.
@@ -74,7 +76,11 @@ impl Report {
     }
 
     /// Lays the report out for people.
-    pub(super) fn table(&self) -> String {
+    pub(super) fn table(&self, markers: Markers) -> String {
+        let (arrow, more) = match markers {
+            Markers::Flux => ("→", "…"),
+            Markers::Ascii => (">", "..."),
+        };
         let mut text = self.image.clone();
         if let Some(rule) = &self.rule {
             let policy = self
@@ -92,7 +98,7 @@ impl Report {
             "VERDICT".to_owned(),
             "WHY".to_owned(),
         ]];
-        rows.extend(self.tags.iter().map(row));
+        rows.extend(self.tags.iter().map(|tag| row(tag, arrow)));
         let widths = [0, 1, 2, 3].map(|column| {
             rows.iter()
                 .map(|row: &[String; 5]| row[column].chars().count())
@@ -109,7 +115,7 @@ impl Report {
             text.push('\n');
         }
         if self.omitted > 0 {
-            text += &format!("   … {} more (--all)\n", self.omitted);
+            text += &format!("   {more} {} more (--all)\n", self.omitted);
         }
         if let Some(error) = &self.error {
             text += &format!("no tag is selected: {error}\n");
@@ -130,9 +136,9 @@ fn unjudged(tag: &str) -> TagVerdict {
     }
 }
 
-fn row(tag: &TagVerdict) -> [String; 5] {
+fn row(tag: &TagVerdict, arrow: &str) -> [String; 5] {
     let (arrow, verdict) = match tag.verdict {
-        Verdict::Selected => ("→", "selected"),
+        Verdict::Selected => (arrow, "selected"),
         Verdict::Candidate => ("", "candidate"),
         Verdict::Rejected => ("", "rejected"),
     };

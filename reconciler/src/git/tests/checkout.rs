@@ -62,19 +62,27 @@ fn a_checkout_knows_its_branch_and_upstream() {
         bench.checkout.work_tree().canonicalize().unwrap(),
         bench.work().canonicalize().unwrap()
     );
-    let upstream = bench.checkout.upstream("main").unwrap();
+    let upstream = bench.checkout.upstream(Some("main")).unwrap();
     assert_eq!(
-        (upstream.remote.as_str(), upstream.branch.as_str()),
-        ("origin", "main")
+        (upstream.remote.as_str(), upstream.branch.as_deref()),
+        ("origin", Some("main"))
     );
     assert_eq!(upstream.url, bench.fixture.url("a.git"));
-    assert_eq!(bench.checkout.upstream("other").unwrap().branch, "other");
+    assert_eq!(
+        bench
+            .checkout
+            .upstream(Some("other"))
+            .unwrap()
+            .branch
+            .unwrap(),
+        "other"
+    );
     bench.git(&["remote", "set-url", "origin", "../a.git"]);
-    let relative = bench.checkout.upstream("main").unwrap();
+    let relative = bench.checkout.upstream(Some("main")).unwrap();
     let remote = bench.fixture.remote_at(&relative.url);
     assert!(bench.checkout.repository().list(&remote).is_ok());
     bench.git(&["remote", "remove", "origin"]);
-    let error = bench.checkout.upstream("main").unwrap_err();
+    let error = bench.checkout.upstream(Some("main")).unwrap_err();
     assert!(matches!(error, CheckoutError::NoUpstream(_)));
 }
 
@@ -247,9 +255,14 @@ fn line_endings_follow_the_attributes() {
 #[test]
 fn a_checkout_is_pushed_from_and_keeps_what_others_pushed() {
     let mut bench = Bench::new();
-    let upstream = bench.checkout.upstream("main").unwrap();
+    let upstream = bench.checkout.upstream(Some("main")).unwrap();
     let remote = bench.fixture.remote_at(&upstream.url);
-    let plan = plan(Some(&branch(&upstream.branch)), None, Gates::default()).unwrap();
+    let plan = plan(
+        Some(&branch(upstream.branch.as_deref().unwrap())),
+        None,
+        Gates::default(),
+    )
+    .unwrap();
     bench.fixture.somebody_commits("main", "theirs");
     let job = Job {
         remote: &remote,
