@@ -125,7 +125,7 @@ fn results_go_to_standard_output_and_everything_else_to_standard_error() {
     let (out, err) = said(&[], &[]);
     assert_eq!(out, "  a.yaml:4  ghcr.io/org/app:1.0.0 -> 2.0.0\n");
     assert!(
-        err.contains('►') && err.contains("b.yaml:1: no policy unknown"),
+        err.contains('✔') && err.contains("b.yaml:1: no policy unknown") && !err.contains('►'),
         "{err}"
     );
     for (more, variables) in [
