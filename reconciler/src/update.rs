@@ -10,6 +10,9 @@ use engine::marker::{self, FileScan, Wanted};
 
 use crate::source::{Entry, EntryKind, Reader, Source, SourceError, clamp};
 
+#[cfg(test)]
+mod tests;
+
 /// What an automation would write, and what it could not use.
 #[derive(Debug, Default)]
 pub struct Plan {
