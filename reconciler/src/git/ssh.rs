@@ -162,8 +162,7 @@ impl Read for SshStream {
 impl Write for SshStream {
     /// Collects what libgit2 writes in pieces of a few bytes: each would be a packet of its own.
     ///
-    /// It is sent before the answer is read, which is how every exchange goes on. All that is never followed by a
-    /// read is libgit2's parting flush packet, and the end of the command's input says the same.
+    /// It is sent before the answer is read, or when the stream ends.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.pending.extend_from_slice(bytes);
         if self.pending.len() >= MAX_PENDING {
@@ -185,6 +184,14 @@ impl Write for SshStream {
                 .map_err(connection::broken(&self.address))
         });
         sent.map_err(|error| self.give_up(error))
+    }
+}
+
+impl Drop for SshStream {
+    /// Sends libgit2's parting words, for which no answer comes: without them, servers log a client that hung up.
+    fn drop(&mut self) {
+        // The operation is over, whatever becomes of them.
+        let _ = self.flush();
     }
 }
 
