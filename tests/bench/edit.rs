@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use engine::marker;
 
-use crate::table::Budget::{AtLeast, AtMost, None};
+use crate::table::Budget::{AtLeast, AtMost, Unset};
 use crate::table::{GIGABYTES_PER_SECOND, figures, times};
 use crate::{timed, wanted};
 
@@ -26,7 +26,7 @@ pub(crate) fn measure() {
         times(
             &format!("one file with {markers} stale markers: scan, plan, edit, check"),
             5,
-            None,
+            Unset,
             || timed(|| edited(&file)).0,
         );
     }
@@ -41,7 +41,7 @@ pub(crate) fn measure() {
         times(
             &format!("one file of {size} MB with 10 stale markers: scan, plan, edit, check"),
             3,
-            None,
+            Unset,
             || timed(|| edited(&large)).0,
         );
     }

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::fleet::Fleet;
 use crate::process::{peak_memory, time};
-use crate::table::Budget::{AtMost, None};
+use crate::table::Budget::{AtMost, Unset};
 use crate::table::{MEBIBYTES, figures, times};
 
 pub(crate) fn measure(fleet: &Fleet) {
@@ -43,6 +43,6 @@ pub(crate) fn measure(fleet: &Fleet) {
             time
         });
         let peaks = (0..3).map(|_| peak_memory(&mut next())).collect();
-        figures("the same: peak of resident memory", peaks, MEBIBYTES, None);
+        figures("the same: peak of resident memory", peaks, MEBIBYTES, Unset);
     }
 }

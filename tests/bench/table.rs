@@ -5,7 +5,7 @@ use std::time::Duration;
 /// What a figure must not be above, or below.
 #[derive(Clone, Copy)]
 pub(crate) enum Budget {
-    None,
+    Unset,
     AtMost(f64),
     AtLeast(f64),
 }
@@ -72,7 +72,7 @@ pub(crate) fn figures(what: &str, mut figures: Vec<f64>, unit: Unit, budget: Bud
         _ => format!("{} … {}", shown(least), shown(most)),
     };
     let (budget, ratio) = match budget {
-        Budget::None => (String::new(), String::new()),
+        Budget::Unset => (String::new(), String::new()),
         Budget::AtMost(most) => (
             format!("≤ {most} {}", unit.name),
             format!("{:.2}", median / unit.size / most),
