@@ -19,7 +19,7 @@ test: binaries ## run all tests
 	cargo test --workspace --locked
 
 bench: binaries ## run the benchmarks of docs/benchmarks.md
-	cargo bench --workspace --locked --benches
+	cargo bench --workspace --locked --bench select --bench budgets
 
 fuzz: ## run each fuzz target for a minute, on nightly Rust
 	@command -v cargo-fuzz >/dev/null || cargo install --locked --version 0.13.2 cargo-fuzz

@@ -11,6 +11,9 @@ use engine::path::clamp;
 
 use crate::source::{Entry, EntryKind, Reader, Source, SourceError};
 
+#[cfg(test)]
+mod tests;
+
 /// What an automation would write, and what it could not use.
 #[derive(Debug, Default)]
 pub struct Plan {

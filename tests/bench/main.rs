@@ -4,13 +4,19 @@
 //! machine is slow.
 
 mod edit;
+mod fleet;
 mod git;
 mod plugin;
+mod process;
+mod push;
+mod table;
 
 use std::time::{Duration, Instant};
 
 use engine::change::LatestRef;
 use engine::marker::{Policy, Wanted};
+
+use crate::fleet::Fleet;
 
 fn main() {
     // `cargo test --benches` and the like only want to know that this starts.
@@ -20,34 +26,12 @@ fn main() {
     rustls::crypto::ring::default_provider()
         .install_default()
         .ok();
+    table::begin();
     edit::measure();
-    git::measure();
     plugin::measure();
-}
-
-/// Runs `round` several times and prints its median time and what that is of `budget`.
-fn report(
-    name: &str,
-    rounds: usize,
-    budget: Option<Duration>,
-    mut round: impl FnMut() -> Duration,
-) -> Duration {
-    let mut times: Vec<Duration> = (0..rounds).map(|_| round()).collect();
-    times.sort_unstable();
-    let median = times[times.len() / 2];
-    let share = budget.map_or(String::new(), |budget| {
-        format!(
-            "  {:4.0} % of {budget:?}",
-            100.0 * median.as_secs_f64() / budget.as_secs_f64()
-        )
-    });
-    show(&format!(
-        "{name:<66} {:>9.2?}  ({:.2?} … {:.2?}){share}",
-        median,
-        times[0],
-        times[times.len() - 1]
-    ));
-    median
+    let fleet = Fleet::new();
+    git::measure(&fleet);
+    push::measure(&fleet);
 }
 
 fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
@@ -56,15 +40,10 @@ fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
     (start.elapsed(), result)
 }
 
-#[expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
-fn show(line: &str) {
-    println!("{line}");
-}
-
-/// One policy of `flux-system`, which wants `ghcr.io/org/app` at `tag`.
-fn wanted(policy: &str, tag: &str) -> Wanted {
+/// One policy of `flux-system`, which wants `image` at `tag`.
+fn wanted(policy: &str, image: &str, tag: &str) -> Wanted {
     let latest = LatestRef {
-        name: "ghcr.io/org/app".into(),
+        name: image.into(),
         tag: tag.into(),
         digest: None,
     };

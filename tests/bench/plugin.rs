@@ -1,87 +1,58 @@
-//! The plugin as a process: start, memory, size.
+//! The plugin as a process, without a network: start, size, and a large checkout.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use harness::program::imgauto;
 use tempfile::TempDir;
 
-use crate::{report, show};
+use crate::process::{peak_memory, time};
+use crate::table::Budget::AtMost;
+use crate::table::{MEBIBYTES, MEGABYTES, figures, times};
 
 pub(crate) fn measure() {
     let home = TempDir::new().expect("the temporary folder is writable");
-    let create = |home: &Path| {
-        let mut command = imgauto(home);
-        command.args([
-            "create",
-            "image",
-            "policy",
-            "podinfo",
-            "--image-ref=podinfo",
-            "--select-semver=>=5.0.0",
-            "--export",
-        ]);
+    let create = || {
+        let mut command = imgauto(home.path());
+        command.args(["create", "image", "policy", "podinfo"]);
+        command.args(["--image-ref=podinfo", "--select-semver=>=5.0.0", "--export"]);
         command
     };
-    report(
-        "plugin, start to finished --export",
-        21,
-        Some(Duration::from_millis(20)),
-        || peak(&mut create(home.path())).0,
+    times(
+        "plugin: start to finished `create image policy --export`",
+        101,
+        AtMost(20.0),
+        || time(&mut create()),
     );
-    let binary = create(home.path()).get_program().to_owned();
-    let size = std::fs::metadata(&binary)
+    let program = create().get_program().to_owned();
+    let size = std::fs::metadata(program)
         .expect("the program is there")
         .len();
-    show(&format!(
-        "    its size is {:.1} MB, of at most 30",
-        size as f64 / 1e6
-    ));
-    let tree = fleet();
-    let mut memory = 0;
-    let title = "run --offline on 5,000 marked files (50,000 markers), nothing stale";
-    report(title, 5, Some(Duration::from_millis(300)), || {
+    figures(
+        "plugin: size of the release binary",
+        vec![size as f64],
+        MEGABYTES,
+        AtMost(30.0),
+    );
+    let tree = marked_files();
+    let run = || -> Command {
         let mut command = imgauto(home.path());
+        command.current_dir(tree.path());
+        command.args(["run", ".", "-f", "resources.yaml", "--offline"]);
         command
-            .current_dir(tree.path())
-            .args(["run", ".", "-f", "resources.yaml", "--offline"]);
-        let (time, peak) = peak(&mut command);
-        memory = memory.max(peak);
-        time
-    });
-    show(&format!(
-        "    its peak of resident memory is {} MiB, of at most 60",
-        memory >> 10
-    ));
+    };
+    let what = "`run --offline`, 5,000 files with 50,000 markers, nothing stale";
+    times(what, 15, AtMost(300.0), || time(&mut run()));
+    let peaks = (0..5).map(|_| peak_memory(&mut run())).collect();
+    figures(
+        "the same: peak of resident memory",
+        peaks,
+        MEBIBYTES,
+        AtMost(60.0),
+    );
 }
 
-/// Runs a command to its end; returns its time and its peak of resident memory in KiB.
-fn peak(command: &mut Command) -> (Duration, u64) {
-    let start = Instant::now();
-    let mut child = command
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the program starts");
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0;
-    loop {
-        if let Ok(text) = std::fs::read_to_string(&status) {
-            let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-            let size = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-            peak = peak.max(size.unwrap_or(0));
-        }
-        if let Some(status) = child.try_wait().expect("the child is ours") {
-            assert!(status.success(), "{command:?}: {status}");
-            return (start.elapsed(), peak);
-        }
-        std::thread::sleep(Duration::from_micros(500));
-    }
-}
-
-/// 5,000 Deployments of ten containers, all up to date.
-fn fleet() -> TempDir {
+/// 5,000 Deployments of ten containers, all up to date, and the policy.
+fn marked_files() -> TempDir {
     let folder = TempDir::new().expect("the temporary folder is writable");
     for file in 0..5_000 {
         let mut text = format!(

@@ -55,6 +55,8 @@ impl Listening {
             loop {
                 tokio::select! {
                     accepted = listener.accept() => if let Ok((stream, _)) = accepted {
+                        // As all servers do: held back, the end of an answer waits for a delayed acknowledgement.
+                        stream.set_nodelay(true).ok();
                         connections.spawn(handle(stream));
                     },
                     Some(_) = connections.join_next() => {}

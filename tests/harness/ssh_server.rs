@@ -179,13 +179,14 @@ exec git shell -c "$SSH_ORIGINAL_COMMAND"
     )
 }
 
+/// The home is the server's folder: the start-up files of the tester's own shell may take longer than all of Git.
 fn config(folder: &Path) -> String {
     let folder = folder.display();
     format!(
         "HostKey {folder}/host
 AuthorizedKeysFile {folder}/authorized
 ForceCommand {folder}/session
-SetEnv GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null
+SetEnv GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null HOME={folder}
 AcceptEnv GIT_PROTOCOL
 UsePAM no
 StrictModes no

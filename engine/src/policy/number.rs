@@ -174,6 +174,16 @@ struct Literal<'a> {
 impl<'a> Literal<'a> {
     fn scan(text: &'a str, base: Base) -> Option<Self> {
         let bytes = text.as_bytes();
+        // Nearly all values are build numbers and timestamps.
+        if base == Base::Decimal && !bytes.is_empty() && bytes.iter().all(u8::is_ascii_digit) {
+            let significant = text.trim_start_matches('0');
+            return Some(Self {
+                text,
+                significant,
+                point: i64::try_from(significant.len()).ok()?,
+                exponent: 0,
+            });
+        }
         let is_mantissa = |byte: &u8| base.is_digit(*byte) || matches!(byte, b'.' | b'_');
         let end = bytes.iter().take_while(|byte| is_mantissa(byte)).count();
         let mantissa = &text[..end];

@@ -1,6 +1,9 @@
 //! Making commits in the object store: no index, no work tree.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
 
 use git2::build::TreeUpdateBuilder;
 use git2::{FileMode, ObjectType, Oid};
@@ -8,6 +11,13 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 
 use super::repository::{BoxError, GitError, Repository, failed};
+
+/// More new objects than this go into a pack. The limit is that of Git's own `transfer.unpackLimit`: below it, packs
+/// would only become too many.
+const MOST_LOOSE: usize = 100;
+
+/// A priority above those of libgit2's own stores, so that objects are written to memory.
+const FIRST: i32 = 1000;
 
 /// Signs a commit: takes the commit as Git would hash it without a signature, returns the armored signature.
 pub type Signer<'a> = dyn Fn(&[u8]) -> Result<String, BoxError> + 'a;
@@ -58,7 +68,8 @@ impl Repository {
     /// When nothing changes, an edit is for something that is no file, a text cannot stand in a commit, or signing fails.
     pub fn commit(&self, new: &NewCommit<'_>) -> Result<Oid, GitError> {
         let base = self.tree_of(new.parent)?;
-        let tree = self.edited_tree(&base, new.edits)?;
+        let draft = Draft::open(&self.inner)?;
+        let tree = draft.edited_tree(&base, new.edits)?;
         if tree == base.id() {
             return Err(GitError::NothingToCommit);
         }
@@ -80,10 +91,30 @@ impl Repository {
             }
         };
         let buffer = format!("{header}{signature}\n{}", new.message);
-        self.inner
-            .odb()
-            .and_then(|odb| odb.write(ObjectType::Commit, buffer.as_bytes()))
-            .map_err(failed("write the commit"))
+        let commit = draft.commit(buffer.as_bytes())?;
+        draft.keep(&self.inner, commit, new)?;
+        Ok(commit)
+    }
+}
+
+/// Objects of a commit that are not in the repository yet.
+///
+/// They are made in memory and reach the disk together: hundreds of files in the object store, one for each blob and
+/// tree, cost more than all the rest of the commit.
+struct Draft {
+    /// A second handle on the repository, whose new objects stay in memory.
+    scratch: git2::Repository,
+}
+
+impl Draft {
+    fn open(repository: &git2::Repository) -> Result<Self, GitError> {
+        let open = || {
+            let scratch = git2::Repository::open(repository.path())?;
+            scratch.odb()?.add_new_mempack_backend(FIRST)?;
+            Ok(scratch)
+        };
+        let scratch = open().map_err(failed("open the repository again"))?;
+        Ok(Self { scratch })
     }
 
     fn edited_tree(&self, base: &git2::Tree<'_>, edits: &[Edit]) -> Result<Oid, GitError> {
@@ -103,14 +134,73 @@ impl Repository {
                 Err(_) => FileMode::Blob,
             };
             let blob = self
-                .inner
+                .scratch
                 .blob(&edit.content)
                 .map_err(failed(format!("write {}", edit.path)))?;
             update.upsert(edit.path.as_str(), blob, mode);
         }
         update
-            .create_updated(&self.inner, base)
+            .create_updated(&self.scratch, base)
             .map_err(failed("write the tree"))
+    }
+
+    fn commit(&self, content: &[u8]) -> Result<Oid, GitError> {
+        self.scratch
+            .odb()
+            .and_then(|odb| odb.write(ObjectType::Commit, content))
+            .map_err(failed("write the commit"))
+    }
+
+    /// Writes all of it to the repository: few objects as files, many as a pack.
+    fn keep(
+        &self,
+        repository: &git2::Repository,
+        commit: Oid,
+        new: &NewCommit<'_>,
+    ) -> Result<(), GitError> {
+        let write = || {
+            let objects = self.objects(commit, new)?;
+            let (from, to) = (self.scratch.odb()?, repository.odb()?);
+            if objects.len() <= MOST_LOOSE {
+                for id in objects {
+                    let object = from.read(id)?;
+                    to.write(object.kind(), object.data())?;
+                }
+                return Ok(());
+            }
+            let mut builder = self.scratch.packbuilder()?;
+            // As many threads as there are cores.
+            builder.set_threads(0);
+            for id in objects {
+                builder.insert_object(id, None)?;
+            }
+            let mut pack = git2::Buf::new();
+            builder.write_buf(&mut pack)?;
+            let mut writer = to.packwriter()?;
+            writer
+                .write_all(&pack)
+                .map_err(|error| git2::Error::from_str(&error.to_string()))?;
+            writer.commit().map(drop)
+        };
+        write().map_err(failed("store the commit"))
+    }
+
+    /// The commit, its trees on the way to an edit, and the edited blobs.
+    fn objects(&self, commit: Oid, new: &NewCommit<'_>) -> Result<Vec<Oid>, git2::Error> {
+        let root = self.scratch.find_commit(commit)?.tree()?;
+        let mut ids = vec![commit, root.id()];
+        let mut folders = BTreeSet::new();
+        for edit in new.edits {
+            let path = Path::new(&edit.path);
+            ids.push(root.get_path(path)?.id());
+            folders.extend(path.ancestors().skip(1));
+        }
+        for folder in folders {
+            if folder != Path::new("") {
+                ids.push(root.get_path(folder)?.id());
+            }
+        }
+        Ok(ids)
     }
 }
 

@@ -20,6 +20,9 @@ const MAX_REDIRECTS: usize = 5;
 /// How much of an error's body is read, in bytes.
 const MAX_ERROR_BODY: usize = 4096;
 
+/// How long the end of an answer is waited for that nobody needs any more.
+const MAX_FAREWELL: Duration = Duration::from_millis(100);
+
 /// One request: what is written before the first read is its body, what is read is the answer's.
 pub(super) struct HttpStream {
     call: Arc<Call>,
@@ -151,6 +154,23 @@ impl Read for HttpStream {
         buffer[..length].copy_from_slice(&rest[..length]);
         self.taken += length;
         Ok(length)
+    }
+}
+
+impl Drop for HttpStream {
+    /// Reads the end of the answer, which libgit2 does not ask for once it has seen all that matters.
+    ///
+    /// Only then is the connection used again; the next request would pay for a new one, with TLS and all.
+    fn drop(&mut self) {
+        let Some(mut answer) = self.answer.take() else {
+            return;
+        };
+        let rest = async { while let Ok(Some(_)) = answer.chunk().await {} };
+        // The operation is over: a server that has more to say loses its connection, nothing else.
+        let _ = self.call.limit.wait(async {
+            let _ = tokio::time::timeout(MAX_FAREWELL, rest).await;
+            Ok(())
+        });
     }
 }
 

@@ -158,13 +158,16 @@ fn recreate(directory: &Path) -> Result<git2::Repository, GitError> {
         }
         _ => {}
     }
-    git2::Repository::init_opts(
-        directory,
-        RepositoryInitOptions::new()
-            .bare(true)
-            .external_template(false),
-    )
-    .map_err(failed(format!("create mirror {}", directory.display())))
+    let create = || {
+        let mut options = RepositoryInitOptions::new();
+        let created =
+            git2::Repository::init_opts(directory, options.bare(true).external_template(false))?;
+        // The least window: what a commit of ours changes is packed for one push and has next to nothing in common,
+        // but looking for it took longer than all the rest of the push.
+        created.config()?.set_i64("pack.windowMemory", 1)?;
+        Ok(created)
+    };
+    create().map_err(failed(format!("create mirror {}", directory.display())))
 }
 
 /// Returns whether the mirror has become slow.

@@ -154,6 +154,8 @@ impl Repository {
             let mut push_options = PushOptions::new();
             push_options
                 .remote_callbacks(answers.callbacks(call))
+                // As many threads as there are cores.
+                .packbuilder_parallelism(0)
                 .remote_push_options(&sent);
             let done = connection.remote().push(&refspecs, Some(&mut push_options));
             drop(push_options);

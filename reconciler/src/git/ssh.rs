@@ -18,12 +18,17 @@ use super::url::SshAddress;
 /// How much of the command's error output is kept, in bytes.
 const MAX_STDERR: usize = 8192;
 
+/// How much is collected before it is sent, in bytes: about as much as an SSH packet holds.
+const MAX_PENDING: usize = 32 * 1024;
+
 /// A remote command's input and output.
 pub(super) struct SshStream {
     call: Arc<Call>,
     address: SshAddress,
     reading: ChannelReadHalf,
     writing: ChannelWriteHalf<Msg>,
+    /// What is written but not sent yet.
+    pending: Vec<u8>,
     received: Vec<u8>,
     taken: usize,
     stderr: Vec<u8>,
@@ -57,6 +62,7 @@ impl SshStream {
                 address: way.address.clone(),
                 reading,
                 writing,
+                pending: Vec::new(),
                 received: Vec::new(),
                 taken: 0,
                 stderr: Vec::new(),
@@ -142,6 +148,7 @@ fn classify(text: &str) -> TransportError {
 impl Read for SshStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.taken == self.received.len() {
+            self.flush()?;
             self.fill().map_err(|error| self.give_up(error))?;
         }
         let rest = &self.received[self.taken..];
@@ -153,20 +160,38 @@ impl Read for SshStream {
 }
 
 impl Write for SshStream {
+    /// Collects what libgit2 writes in pieces of a few bytes: each would be a packet of its own.
+    ///
+    /// It is sent before the answer is read, or when the stream ends.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.listing = false;
-        let sent = self.call.limit.wait(async {
-            self.writing
-                .data_bytes(bytes.to_vec())
-                .await
-                .map_err(connection::broken(&self.address))
-        });
-        sent.map_err(|error| self.give_up(error))?;
+        self.pending.extend_from_slice(bytes);
+        if self.pending.len() >= MAX_PENDING {
+            self.flush()?;
+        }
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        self.listing = false;
+        let bytes = std::mem::take(&mut self.pending);
+        let sent = self.call.limit.wait(async {
+            self.writing
+                .data_bytes(bytes)
+                .await
+                .map_err(connection::broken(&self.address))
+        });
+        sent.map_err(|error| self.give_up(error))
+    }
+}
+
+impl Drop for SshStream {
+    /// Sends libgit2's parting words, for which no answer comes: without them, servers log a client that hung up.
+    fn drop(&mut self) {
+        // The operation is over, whatever becomes of them.
+        let _ = self.flush();
     }
 }
 

@@ -54,12 +54,16 @@ pub(super) async fn connect(
 }
 
 async fn dial(host: &str, port: u16) -> Result<TcpStream, TransportError> {
-    TcpStream::connect((host, port))
-        .await
-        .map_err(|source| TransportError::Connect {
-            to: format!("{host}:{port}"),
-            source,
-        })
+    let dialled = async {
+        let stream = TcpStream::connect((host, port)).await?;
+        // Both sides wait for each other's short messages; held back, each would cost a delayed acknowledgement.
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    };
+    dialled.await.map_err(|source| TransportError::Connect {
+        to: format!("{host}:{port}"),
+        source,
+    })
 }
 
 async fn http(stream: &mut TcpStream, host: &str, port: u16, proxy: &Proxy) -> std::io::Result<()> {

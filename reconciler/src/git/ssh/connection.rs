@@ -134,7 +134,6 @@ async fn connect(way: &SshWay) -> Result<Connection, TransportError> {
     let socket = tunnel::connect(&address.host, address.port, proxy.as_ref()).await?;
     let mut config = client::Config {
         keepalive_interval: Some(Duration::from_secs(15)),
-        nodelay: true,
         ..client::Config::default()
     };
     let algorithms = access.known_hosts.algorithms(&address.host, address.port);

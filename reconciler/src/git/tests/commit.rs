@@ -92,6 +92,38 @@ fn only_edited_files_change_and_modes_stay() {
 }
 
 #[test]
+fn few_objects_become_files_and_many_one_pack() {
+    let bench = Bench::new();
+    let packs = || {
+        let count = bench.git(&["count-objects", "-v"]);
+        let line = count.lines().find_map(|line| line.strip_prefix("packs: "));
+        line.unwrap().parse::<usize>().unwrap()
+    };
+    let before = packs();
+    let few = bench.commit(&[("clusters/a/deploy.yaml", "2")], |_| {});
+    bench.git(&["fsck", "--strict", &few.unwrap().to_string()]);
+    assert_eq!(packs(), before);
+
+    let edits: Vec<(String, String)> = (0..120)
+        .map(|index| (format!("apps/a{index}/b.yaml"), format!("{index}\n")))
+        .collect();
+    let edits: Vec<(&str, &str)> = edits
+        .iter()
+        .map(|(path, content)| (path.as_str(), content.as_str()))
+        .collect();
+    let id = bench.commit(&edits, |_| {}).unwrap();
+    assert_eq!(packs(), before + 1);
+    let many = id.to_string();
+    bench.git(&["fsck", "--strict", &many]);
+    let changed = bench.git(&["diff-tree", "-r", "--name-only", "--no-commit-id", &many]);
+    assert_eq!(changed.lines().count(), 120);
+    let file = bench.git(&["cat-file", "blob", &format!("{many}:apps/a77/b.yaml")]);
+    assert_eq!(file, "77");
+    // The handle that made it sees it too.
+    assert_eq!(bench.mirror.files(id, "apps").unwrap().files.len(), 120);
+}
+
+#[test]
 fn message_and_person_are_used_as_they_are() {
     let bench = Bench::new();
     let edit = [("README", "x")];
