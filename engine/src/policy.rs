@@ -174,6 +174,18 @@ pub enum PolicyError {
 }
 
 impl PolicyError {
+    /// What is wrong with a pattern, and where, where Go's own words do not say it.
+    pub fn place(&self) -> Option<String> {
+        match self {
+            Self::Pattern { pattern, source } => Some(format!(
+                "{}, at position {}",
+                source.reason(),
+                source.column(pattern)
+            )),
+            Self::NoRule | Self::Range(_) | Self::Order { .. } => None,
+        }
+    }
+
     /// The field that is wrong.
     pub const fn field(&self) -> PolicyField {
         match self {

@@ -117,7 +117,7 @@ fn wrong_arguments_end_with_two() {
         (vec!["tags", "ghcr.io/org/app:1.0"], "1.0"),
         (
             vec!["tags", "ghcr.io/org/app", "--select-semver=>=1<2"],
-            "improper constraint",
+            "no range of versions: a comma or blank is missing, at position 4",
         ),
         (
             vec!["tags", "ghcr.io/org/app", "--select-alpha=up"],

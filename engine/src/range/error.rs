@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A text that is no range.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {range:?}: {fault} at position {position}", self.sentence())]
+#[error("{}: {range:?}: {fault}, at position {}", self.sentence(), self.column())]
 pub struct RangeError {
     range: String,
     position: usize,
@@ -28,6 +28,12 @@ impl RangeError {
     /// The byte of the range where the fault lies, counted from 0.
     pub const fn position(&self) -> usize {
         self.position
+    }
+
+    /// The character of the range where the fault lies, counted from 1.
+    pub fn column(&self) -> usize {
+        let before = self.range.get(..self.position).unwrap_or(&self.range);
+        before.chars().count() + 1
     }
 
     /// What is wrong there.

@@ -211,13 +211,13 @@ fn an_error_begins_with_the_sentence_of_flux() {
     let error = Range::parse(">=1.0<2.0").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "improper constraint: \">=1.0<2.0\": a comma or blank is missing at position 5"
+        "improper constraint: \">=1.0<2.0\": a comma or blank is missing, at position 6"
     );
     let error = Range::parse(">=1x").unwrap_err();
     assert_eq!(error.fault(), &RangeFault::Number("1x".to_owned()));
     assert_eq!(
         error.to_string(),
-        "constraint parser error: \">=1x\": \"1x\" is no number at position 2"
+        "constraint parser error: \">=1x\": \"1x\" is no number, at position 3"
     );
 }
 

@@ -1,6 +1,6 @@
 //! `create`: writes the manifest of a resource, checked as far as that goes without a cluster.
 
-mod checks;
+pub(crate) mod checks;
 mod message;
 mod metadata;
 mod policy;

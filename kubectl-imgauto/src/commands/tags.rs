@@ -11,6 +11,7 @@ use reconciler::chain::Chain;
 use reconciler::local::{self, Registries};
 use reconciler::resources::{ObjectKey, Resources};
 
+use crate::commands::create::checks;
 use crate::commands::inputs;
 use crate::commands::output::Format;
 use crate::error::{CliError, ExitStatus};
@@ -241,10 +242,22 @@ fn flagged_policy(args: &Args) -> Result<Option<Policy>, CliError> {
     {
         return Ok(None);
     }
-    match Policy::new(&spec) {
-        Ok(policy) => Ok(Some(policy)),
-        Err(error) => Err(CliError::usage(Chain(&error).to_string()).next(flag_of(error.field()))),
-    }
+    Policy::new(&spec).map(Some).map_err(|error| {
+        let field = error.field();
+        let shown = match field {
+            PolicyField::SemverRange => spec
+                .semver_range
+                .and_then(|range| checks::range(range).err()),
+            PolicyField::FilterPattern => spec
+                .filter_pattern
+                .and_then(|regex| checks::filter_regex(regex).err()),
+            PolicyField::Rule | PolicyField::AlphabeticalOrder | PolicyField::NumericalOrder => {
+                None
+            }
+        };
+        let shown = shown.unwrap_or_else(|| CliError::usage(Chain(&error).to_string()));
+        shown.next(flag_of(field))
+    })
 }
 
 fn flag_of(field: PolicyField) -> &'static str {
@@ -289,7 +302,7 @@ fn object(
             let found = inputs::find(&resources.policies, "ImagePolicy", &wanted, resources)?;
             let policy = Policy::try_from(&found.object.spec).map_err(|error| {
                 CliError::usage(format!("ImagePolicy {wanted}: {}: {}", error.field().path(), Chain(&error)))
-                    .at([found.place.to_string()])
+                    .at([found.place.to_string()].into_iter().chain(error.place()))
                     .next("correct the field; kubectl imgauto tags IMAGE --select-… tries a rule without a file")
             })?;
             let key = local::repository_of(&wanted, &found.object);

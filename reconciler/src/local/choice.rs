@@ -197,8 +197,11 @@ async fn evaluate(
     };
     check_access(key, &repository_key, repository, resources)
         .map_err(|reason| policy.refuse("spec.imageRepositoryRef", reason))?;
-    let rules = Policy::try_from(spec)
-        .map_err(|error| policy.refuse(error.field().path(), Chain(&error).to_string()))?;
+    let rules = Policy::try_from(spec).map_err(|error| {
+        let place = error.place().map(|place| format!(" ({place})"));
+        let reason = format!("{}{}", Chain(&error), place.unwrap_or_default());
+        policy.refuse(error.field().path(), reason)
+    })?;
     let tags = match &tags[&repository_key] {
         Ok(tags) => tags,
         Err(problem) => return Err(problem.clone()),

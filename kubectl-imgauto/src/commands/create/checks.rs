@@ -157,7 +157,7 @@ pub(super) fn pattern(sentence: &str, pattern: &str) -> Result<Pattern, CliError
 
 /// Checks the filter of a policy, whose groups have to be there.
 pub(super) fn filter(regex: &str, extract: &str) -> Result<(), CliError> {
-    let pattern = pattern("--filter-regex is an invalid regex pattern", regex)?;
+    let pattern = filter_regex(regex)?;
     let groups: Vec<&str> = pattern.group_names().flatten().collect();
     let template = Extract::parse(extract);
     let mut mistakes: Vec<(usize, String)> = template
@@ -182,8 +182,13 @@ pub(super) fn filter(regex: &str, extract: &str) -> Result<(), CliError> {
     CliError::all(mistakes.into_iter().map(shown).collect())
 }
 
+/// Checks the pattern of a filter.
+pub(crate) fn filter_regex(regex: &str) -> Result<Pattern, CliError> {
+    pattern("--filter-regex is an invalid regex pattern", regex)
+}
+
 /// Checks the range of a policy.
-pub(super) fn range(range: &str) -> Result<(), CliError> {
+pub(crate) fn range(range: &str) -> Result<(), CliError> {
     shown_range("--select-semver", range)
 }
 
@@ -194,19 +199,18 @@ pub(super) fn checkout_range(range: &str) -> Result<(), CliError> {
 
 fn shown_range(flag: &str, range: &str) -> Result<(), CliError> {
     Range::parse(range).map(drop).map_err(|error: RangeError| {
-        let before = range
-            .get(..error.position())
-            .unwrap_or(range)
-            .chars()
-            .count();
+        let column = error.column();
         let hint = error
             .hint()
             .map(|hint| format!(" {hint}"))
             .unwrap_or_default();
-        let (fault, position) = (error.fault(), before + 1);
         CliError::usage(format!(
-            "{flag} is no range of versions: {fault}, at position {position}"
+            "{flag} is no range of versions: {}, at position {column}",
+            error.fault()
         ))
-        .at([range.to_owned(), format!("{}^{hint}", " ".repeat(before))])
+        .at([
+            range.to_owned(),
+            format!("{}^{hint}", " ".repeat(column - 1)),
+        ])
     })
 }
