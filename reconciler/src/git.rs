@@ -14,6 +14,7 @@ mod fetch;
 mod http;
 mod known_hosts;
 mod mirror;
+mod private_key;
 mod push;
 mod remote;
 mod repository;
@@ -32,12 +33,12 @@ pub use fetch::{ChooseTags, Fetched, History, Listing};
 pub use git2::Oid;
 pub use known_hosts::KnownHosts;
 pub use mirror::Mirror;
+pub use private_key::KeyError;
 pub use push::{Expect, Outcome, Push, Pushed, Update};
 pub use remote::{Cancel, Remote};
 pub use repository::{BoxError, GitError, Repository};
 pub use settings::{
-    Access, ClientCertificate, DEFAULT_TIMEOUT, Identity, KeyError, Proxy, Settings, SettingsError,
-    Ssh, Tls,
+    Access, ClientCertificate, DEFAULT_TIMEOUT, Identity, Proxy, Settings, SettingsError, Ssh, Tls,
 };
 pub use tree::{Blob, Blobs, File, Files, Kind};
 pub use url::{Address, AddressError, SshAddress, UserInfo};
