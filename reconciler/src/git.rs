@@ -19,6 +19,7 @@ mod push;
 mod remote;
 mod repository;
 mod settings;
+mod signing;
 mod ssh;
 mod transport;
 mod tree;
@@ -40,6 +41,7 @@ pub use repository::{BoxError, GitError, Repository};
 pub use settings::{
     Access, ClientCertificate, DEFAULT_TIMEOUT, Identity, Proxy, Settings, SettingsError, Ssh, Tls,
 };
+pub use signing::{OpenPgpError, SignError, SigningError, SigningKey, SshKeyError};
 pub use tree::{Blob, Blobs, File, Files, Kind};
 pub use url::{Address, AddressError, SshAddress, UserInfo};
 pub use writer::{DEFAULT_ATTEMPTS, Job, Tip, WriteError, Written};
