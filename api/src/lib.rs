@@ -5,10 +5,12 @@
 //! field stay apart.
 
 pub mod automation;
+pub mod condition;
 pub mod duration;
 pub mod git_repository;
 pub mod keys;
 pub mod policy;
+pub mod reason;
 pub mod reference;
 pub mod repository;
 
@@ -16,6 +18,7 @@ pub use automation::{ImageUpdateAutomation, ImageUpdateAutomationSpec};
 pub use duration::DurationText;
 pub use git_repository::{GitRepository, GitRepositorySpec};
 pub use policy::{ImagePolicy, ImagePolicySpec};
+pub use reason::Reason;
 pub use repository::{ImageRepository, ImageRepositorySpec};
 
 #[cfg(test)]

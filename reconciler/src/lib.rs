@@ -1,6 +1,8 @@
 //! Acts on what the engine decides: registries, Git, and (from the cluster) Kubernetes.
 
 pub mod chain;
+pub mod cluster;
+pub mod events;
 pub mod git;
 pub mod local;
 pub mod registry;
