@@ -23,13 +23,9 @@ pub use bounds::{BUDGET, MAX_ENTRIES, MAX_PROBLEMS, MAX_TEXT};
     shortname = "imginv",
     doc = "The markers of an automation's repository: which line of Git stands behind which image, and which markers and \
            files cannot be used. Name and namespace are those of the ImageUpdateAutomation.",
-    printcolumn(name = "Entries", type_ = "integer", json_path = ".entryCount"),
-    printcolumn(name = "Problems", type_ = "integer", json_path = ".problemCount"),
-    printcolumn(
-        name = "Age",
-        type_ = "date",
-        json_path = ".metadata.creationTimestamp"
-    ),
+    printcolumn = r#"{"name":"Entries","type":"integer","jsonPath":".entryCount"}"#,
+    printcolumn = r#"{"name":"Problems","type":"integer","jsonPath":".problemCount"}"#,
+    printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
     derive = "PartialEq",
     namespaced,
     no_spec

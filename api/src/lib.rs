@@ -5,6 +5,7 @@
 //! field stay apart. What Flux's kinds have no place for is in a kind of our own, [`ImageInventory`].
 
 pub mod automation;
+pub mod crds;
 pub mod duration;
 pub mod git_repository;
 pub mod image_inventory;
@@ -12,6 +13,7 @@ pub mod keys;
 pub mod policy;
 pub mod reference;
 pub mod repository;
+mod schema;
 
 pub use automation::{ImageUpdateAutomation, ImageUpdateAutomationSpec};
 pub use duration::DurationText;
