@@ -3,6 +3,7 @@
 pub mod chain;
 pub mod git;
 pub mod local;
+pub mod metrics;
 pub mod registry;
 pub mod resources;
 pub mod secret;
