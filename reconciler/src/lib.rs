@@ -5,6 +5,7 @@ pub mod cluster;
 pub mod events;
 pub mod git;
 pub mod local;
+pub mod metrics;
 pub mod registry;
 pub mod resources;
 pub mod secret;
