@@ -6,6 +6,7 @@ pub mod events;
 pub mod git;
 pub mod local;
 pub mod metrics;
+pub mod process;
 pub mod registry;
 pub mod resources;
 pub mod secret;
