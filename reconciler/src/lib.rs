@@ -7,4 +7,5 @@ pub mod registry;
 pub mod resources;
 pub mod secret;
 pub mod source;
+pub mod store;
 pub mod update;
