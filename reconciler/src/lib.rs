@@ -11,4 +11,5 @@ pub mod registry;
 pub mod resources;
 pub mod secret;
 pub mod source;
+pub mod store;
 pub mod update;
