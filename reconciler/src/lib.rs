@@ -2,10 +2,15 @@
 
 pub mod chain;
 pub mod cloud;
+pub mod cluster;
+pub mod events;
 pub mod git;
 pub mod local;
+pub mod metrics;
+pub mod process;
 pub mod registry;
 pub mod resources;
 pub mod secret;
 pub mod source;
+pub mod store;
 pub mod update;
