@@ -373,6 +373,7 @@ async fn the_environment_can_say_where_services_are() {
     let login = RegistryLogin {
         cloud: Cloud::Aws,
         host: HOST,
+        whose: WEB,
         identity: Identity::Controller,
         tls: &TlsOptions::default(),
         proxy: &ProxyChoice::Direct,
