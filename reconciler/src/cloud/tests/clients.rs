@@ -15,7 +15,7 @@ const HOST: &str = "acme.azurecr.io";
 const CLIENT: [(&str, &str); 3] = [
     ("AZURE_CLIENT_ID", "client-1"),
     ("AZURE_TENANT_ID", "tenant-1"),
-    ("AZURE_CLIENT_SECRET", "hunter2"),
+    ("AZURE_CLIENT_SECRET", "+hunter2/="),
 ];
 
 #[tokio::test]
