@@ -23,7 +23,7 @@ fn main() -> ExitCode {
         Ok((settings, idle)) => {
             for idle in idle {
                 info!(
-                    name = idle.name,
+                    flag = idle.name,
                     reason = idle.reason,
                     "accepted without effect"
                 );
