@@ -11,10 +11,11 @@ help: ## list the verbs
 setup: ## install what tests and demo need, if it is missing
 	@tests/harness/setup
 
-binaries: setup ## build the real registry and kubectl that tests and demo run
+binaries: setup ## build the real programs that tests run: control plane, flux, kubectl, registry
 	@tests/control-plane/build
 
-demo: binaries ## show the whole job on a registry and a Git remote of its own
+demo: setup ## show the whole job on a registry and a Git remote of its own
+	@tests/control-plane/build kubectl registry >/dev/null
 	@cargo run --locked --bin demo
 
 image: ## build the container image as an OCI layout in target/image
