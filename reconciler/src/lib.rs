@@ -3,11 +3,14 @@
 pub mod chain;
 pub mod cluster;
 pub mod events;
+pub mod feed;
 pub mod git;
 pub mod local;
 pub mod metrics;
+pub mod policy;
 pub mod registry;
 pub mod resources;
+pub mod scan;
 pub mod secret;
 pub mod source;
 pub mod store;
