@@ -15,6 +15,7 @@ pub use reporter::{Announce, Report, Reported, Reporter, Requeue};
 pub use secrets::{LookupError, Secrets};
 
 use crate::events::Events;
+use crate::metrics::Metrics;
 
 /// What every controller is given.
 #[derive(Clone)]
@@ -25,6 +26,8 @@ pub struct Shared {
     pub options: Arc<Options>,
     /// Where events go.
     pub events: Events,
+    /// What is counted.
+    pub metrics: Metrics,
 }
 
 /// Field manager of everything that is written to objects.

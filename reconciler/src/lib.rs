@@ -8,6 +8,7 @@ pub mod git;
 pub mod local;
 pub mod metrics;
 pub mod policy;
+pub mod process;
 pub mod registry;
 pub mod resources;
 pub mod scan;

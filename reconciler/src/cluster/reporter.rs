@@ -1,8 +1,9 @@
 //! How a reconcile is told: one write to the status, one event, one decision when to come back.
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use api::condition::{self, CommonStatus, Notice as Change, Outcome};
 use api::keys::RECONCILE_REQUESTED_AT;
@@ -95,6 +96,7 @@ pub struct Reporter<'a, K: HasStatus> {
     memory: &'a Memory<K::Status>,
     controller: &'static str,
     object: &'a K,
+    began: Instant,
     /// What the API server has, as far as is known.
     written: K::Status,
     before: K::Status,
@@ -117,6 +119,7 @@ impl<'a, K: Reported> Reporter<'a, K> {
             memory,
             controller,
             object,
+            began: Instant::now(),
             written: before.clone(),
             before,
         }
@@ -184,6 +187,7 @@ impl<'a, K: Reported> Reporter<'a, K> {
         let change = condition::notice(self.before.conditions(), &report.outcome);
         let status = self.completed(report.status, &report.outcome);
         self.write(status).await?;
+        self.observe();
         if let Some((severity, message)) =
             announced(report.announce, change, &report.outcome, asked)
         {
@@ -202,6 +206,7 @@ impl<'a, K: Reported> Reporter<'a, K> {
             status.set_observed_generation(self.generation());
         }
         self.write(status).await?;
+        self.observe();
         Ok(Action::await_change())
     }
 
@@ -243,6 +248,17 @@ impl<'a, K: Reported> Reporter<'a, K> {
         }
         self.written = status;
         Ok(())
+    }
+
+    fn observe(&self) {
+        let namespace = self.object.namespace().unwrap_or_default();
+        let name = self.object.name_any();
+        if let Cow::Borrowed(kind) = K::kind(&()) {
+            let took = self.began.elapsed();
+            self.shared
+                .metrics
+                .reconciled(kind, &namespace, &name, took);
+        }
     }
 
     fn announce(&self, severity: Severity, reason: Reason, message: String) {

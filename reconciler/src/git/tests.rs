@@ -6,4 +6,5 @@ mod fetch;
 mod fixture;
 mod http;
 mod push;
+mod signing;
 mod writer;

@@ -14,11 +14,12 @@ use jiff::tz::Offset;
 use super::Progress;
 use super::access::AccessError;
 use super::automation::Automation;
-use super::run::{Committed, Planned, Report, Run, RunError, Signatures, plan_one};
+use super::run::{Committed, Planned, Report, Run, RunError, plan_one};
+use super::signers::Signers;
 use crate::chain::Chain;
 use crate::git::{
     Author, BoxError, Checkout, CheckoutError, DEFAULT_ATTEMPTS, Edit, GitError, Head, Job,
-    NewCommit, Outcome, Repository, Upstream, WriteError,
+    NewCommit, Outcome, Repository, Signer, SigningError, SigningKey, Upstream, WriteError,
 };
 use crate::resources::ObjectKey;
 use crate::source::GitTree;
@@ -56,13 +57,14 @@ pub enum CommitError {
         #[source]
         source: RefspecError,
     },
-    /// The commits have to be signed, and nothing here can do it.
-    #[error(
-        "ImageUpdateAutomation {automation}: spec.git.commit.signingKey asks for signed commits, which are not made here"
-    )]
-    Unsigned {
+    /// The commits have to be signed, and there is no key for it.
+    #[error("ImageUpdateAutomation {automation}: spec.git.commit.signingKey")]
+    Signing {
         /// The automation.
         automation: ObjectKey,
+        /// Why.
+        #[source]
+        source: SigningError,
     },
     /// A commit cannot be made.
     #[error(transparent)]
@@ -93,7 +95,7 @@ impl Run<'_> {
         &self,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Report, RunError> {
-        self.check_signatures()?;
+        let signers = self.signers()?;
         let checkout = self.checkout()?;
         let head = checkout.head().map_err(CommitError::from)?;
         let mut report = Report::default();
@@ -108,7 +110,7 @@ impl Run<'_> {
                 Some(tip) => *tip,
                 None => start_of(&checkout, &head, &branch)?,
             };
-            let built = self.build(checkout.repository(), tip, &[automation], &cache)?;
+            let built = self.build(checkout.repository(), tip, &[automation], &signers, &cache)?;
             for built in built {
                 if let Some(commit) = built.commit {
                     tips.insert(branch.clone(), commit);
@@ -124,7 +126,7 @@ impl Run<'_> {
 
     /// Commits on top of the remote branch and pushes; the checkout follows where nothing of the user's is in the way.
     pub(super) fn push(&self, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Report, RunError> {
-        self.check_signatures()?;
+        let signers = self.signers()?;
         let mut checkout = self.checkout()?;
         let head = checkout.head().map_err(CommitError::from)?;
         let upstream = checkout.upstream(head.branch.as_deref());
@@ -151,7 +153,8 @@ impl Run<'_> {
             };
             let mut built = Vec::new();
             let written = checkout.repository().write(&job, |tip| {
-                built = self.build(tip.repository, tip.commit, &group.automations, &cache)?;
+                let (repository, commit) = (tip.repository, tip.commit);
+                built = self.build(repository, commit, &group.automations, &signers, &cache)?;
                 Ok(built.iter().filter_map(|built| built.commit).collect())
             });
             let written = match written {
@@ -184,20 +187,6 @@ impl Run<'_> {
             }
         }
         Ok(report)
-    }
-
-    /// Nobody gets unsigned commits where signed ones are asked for, unless the user says so.
-    fn check_signatures(&self) -> Result<(), CommitError> {
-        let signed = self
-            .automations
-            .iter()
-            .find(|automation| automation.is_signed());
-        match (signed, self.signatures) {
-            (Some(automation), Signatures::Required) => Err(CommitError::Unsigned {
-                automation: automation.key.clone(),
-            }),
-            _ => Ok(()),
-        }
     }
 
     fn checkout(&self) -> Result<Checkout, CommitError> {
@@ -234,6 +223,7 @@ impl Run<'_> {
         repository: &Repository,
         tip: Oid,
         automations: &[&'a Automation],
+        signers: &Signers,
         cache: &ScanCache,
     ) -> Result<Vec<Built<'a>>, RunError> {
         let mut parent = tip;
@@ -247,7 +237,12 @@ impl Run<'_> {
             )?;
             let commit = match &planned.message {
                 None => None,
-                Some(message) => Some(commit(repository, parent, automation, &planned, message)?),
+                Some(message) => {
+                    let key = signers.get(&automation.key);
+                    Some(commit(
+                        repository, parent, automation, &planned, message, key,
+                    )?)
+                }
             };
             parent = commit.unwrap_or(parent);
             all.push(Built {
@@ -333,6 +328,7 @@ fn commit(
     automation: &Automation,
     planned: &Planned,
     message: &str,
+    key: Option<&SigningKey>,
 ) -> Result<Oid, CommitError> {
     let files = planned.plan.files.iter();
     let edits: Vec<Edit> = files
@@ -348,12 +344,13 @@ fn commit(
         time: Timestamp::now(),
         zone: Offset::UTC,
     };
+    let signer = key.map(|key| key.signer(author.time));
     let new = NewCommit {
         parent,
         edits: &edits,
         author: &author,
         message,
-        signer: None,
+        signer: signer.as_ref().map(|signer| signer as &Signer<'_>),
     };
     Ok(repository.commit(&new)?)
 }
