@@ -39,9 +39,9 @@ pub use settings::{
     Access, ClientCertificate, DEFAULT_TIMEOUT, Identity, KeyError, Proxy, Settings, SettingsError,
     Ssh, Tls,
 };
-pub use tree::{Blob, Blobs, File, Files, Kind};
+pub use tree::{Blob, Blobs, Child, File, Files, Kind, Place};
 pub use url::{Address, AddressError, SshAddress, UserInfo};
 pub use writer::{DEFAULT_ATTEMPTS, Job, Tip, WriteError, Written};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

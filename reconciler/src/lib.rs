@@ -8,3 +8,4 @@ pub mod resources;
 pub mod secret;
 pub mod source;
 pub mod update;
+pub mod writers;

@@ -37,7 +37,7 @@ fn basic_credentials_open_fetch_and_push() {
     let pushed = mirror.push(&remote, &[update], &Push::default()).unwrap();
     assert_eq!(pushed.outcomes, [Outcome::Pushed]);
     let in_url = fixture.url("a.git").replace("://", "://me:secret@");
-    assert!(mirror.list(&fixture.remote_at(&in_url)).is_ok());
+    assert!(fixture.remote_at(&in_url).list().is_ok());
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn a_bearer_token_opens_too() {
     let fixture = Fixture::with_repository();
     fixture.require("Bearer tok");
     let remote = fixture.remote_with(&[("bearerToken", "tok"), ("username", "ignored")]);
-    assert!(fixture.mirror().list(&remote).is_ok());
+    assert!(remote.list().is_ok());
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn wrong_credentials_end_in_fluxs_text_without_them() {
     let fixture = Fixture::with_repository();
     fixture.require("Basic bWU6c2VjcmV0");
     let remote = fixture.remote_with(&[("username", "me"), ("password", "hunter2")]);
-    let error = fixture.mirror().list(&remote).unwrap_err();
+    let error = remote.list().unwrap_err();
     let url = fixture.url("a.git");
     assert_eq!(
         Chain(&error).to_string(),
@@ -150,7 +150,7 @@ fn garbage_in_the_right_wrapping_is_an_error() {
             let content_type = "application/x-git-upload-pack-advertisement";
             Some(answer(StatusCode::OK, content_type, body))
         });
-        let error = fixture.mirror().list(&fixture.remote()).unwrap_err();
+        let error = fixture.remote().list().unwrap_err();
         assert!(
             matches!(error, GitError::Remote { .. }),
             "{body}: {error:?}"
@@ -278,7 +278,7 @@ fn nobody_listening_is_told_without_the_url_twice() {
     let fixture = Fixture::with_repository();
     let (listener, url) = silent();
     drop(listener);
-    let error = fixture.mirror().list(&fixture.remote_at(&url)).unwrap_err();
+    let error = fixture.remote_at(&url).list().unwrap_err();
     let text = Chain(&error).to_string();
     assert!(text.starts_with(&format!(
         "unable to clone '{url}': cannot reach the server: "
@@ -294,7 +294,7 @@ fn an_http_proxy_is_shown_its_login() {
     settings.proxy = Some(Proxy::parse(&proxy).unwrap());
     let remote = Remote::new(settings, fixture.runtime.handle().clone()).unwrap();
     // The fixture plays the proxy: it is asked for the whole URL, and finds the repository in its path.
-    assert!(fixture.mirror().list(&remote).is_ok());
+    assert!(remote.list().is_ok());
     assert_eq!(fixture.header("host").unwrap(), "git.invalid");
     assert_eq!(
         fixture.header("proxy-authorization").unwrap(),
@@ -305,7 +305,7 @@ fn an_http_proxy_is_shown_its_login() {
 #[test]
 fn servers_see_a_git_client() {
     let fixture = Fixture::with_repository();
-    fixture.mirror().list(&fixture.remote()).unwrap();
+    fixture.remote().list().unwrap();
     let agent = fixture.header("user-agent").unwrap();
     assert!(agent.starts_with("git/imgauto-"), "{agent}");
 }
