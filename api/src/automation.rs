@@ -11,6 +11,7 @@ use crate::duration::DurationText;
 use crate::git_repository::GitReference;
 use crate::policy::ImageRef;
 use crate::reference::LocalObjectReference;
+use crate::schema;
 
 /// The one kind of source an automation can work on.
 pub const GIT_REPOSITORY: &str = "GitRepository";
@@ -29,7 +30,12 @@ pub const GIT_REPOSITORY: &str = "GitRepository";
     category = "fluxcd",
     category = "fluxcd-images",
     status = "ImageUpdateAutomationStatus",
-    doc = "ImageUpdateAutomation is the Schema for the imageupdateautomations API",
+    doc = "Where chosen images are written, how they are committed and where commits are pushed.",
+    annotation("kustomize.toolkit.fluxcd.io/substitute", "disabled"),
+    printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status"}"#,
+    printcolumn = r#"{"name":"Status","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].message"}"#,
+    printcolumn = r#"{"name":"Last run","type":"string","jsonPath":".status.lastAutomationRunTime","priority":1}"#,
+    printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
     derive = "PartialEq",
     namespaced
 )]
@@ -40,13 +46,16 @@ pub struct ImageUpdateAutomationSpec {
     /// How the repository is checked out, committed to and pushed. Required in practice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub git: Option<GitSpec>,
-    /// Time between two runs.
+    /// Time between two runs, such as `30m`.
+    #[schemars(regex(pattern = schema::DURATION))]
     pub interval: DurationText,
     /// Which ImagePolicy objects of the namespace take part. Defaults to all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::label_selector")]
     pub policy_selector: Option<LabelSelector>,
     /// What is updated. Defaults to all markers of the repository.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = { "strategy": "Setters" }))]
     pub update: Option<UpdateStrategy>,
     /// Stops runs while true.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -56,12 +65,14 @@ pub struct ImageUpdateAutomationSpec {
 /// A source, in this namespace or in another one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("required" = ["kind", "name"]))]
 pub struct SourceReference {
     /// API version of the referent; not looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_version: Option<String>,
     /// Kind of the referent: `GitRepository`.
     #[serde(default = "git_repository")]
+    #[schemars(extend("enum" = ["GitRepository"]))]
     pub kind: String,
     /// Name of the referent.
     pub name: String,
@@ -156,6 +167,7 @@ pub struct PushSpec {
     pub branch: Option<String>,
     /// A refspec that is pushed besides the branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^$|^[^+:]"))]
     pub refspec: Option<String>,
     /// Push options, sent as `key=value` where the server takes them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -200,6 +212,7 @@ pub struct ImageUpdateAutomationStatus {
     pub observed_generation: Option<i64>,
     /// Ready, Reconciling, Stalled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,
     /// What each policy had chosen at the last full run, by the policy's name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -2,20 +2,27 @@
 //!
 //! The kinds are those of Flux, field for field: an object written for Flux's image controllers reads and
 //! writes the same here. A field that is not set is not written, so that a defaulted and an absent
-//! field stay apart.
+//! field stay apart. What Flux's kinds have no place for is in a kind of our own, [`ImageInventory`].
 
 pub mod automation;
+pub mod condition;
+pub mod crds;
 pub mod duration;
 pub mod git_repository;
+pub mod image_inventory;
 pub mod keys;
 pub mod policy;
+pub mod reason;
 pub mod reference;
 pub mod repository;
+mod schema;
 
 pub use automation::{ImageUpdateAutomation, ImageUpdateAutomationSpec};
 pub use duration::DurationText;
 pub use git_repository::{GitRepository, GitRepositorySpec};
+pub use image_inventory::{ImageInventory, Inventory};
 pub use policy::{ImagePolicy, ImagePolicySpec};
+pub use reason::Reason;
 pub use repository::{ImageRepository, ImageRepositorySpec};
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::duration::DurationText;
 use crate::reference::NamespacedObjectReference;
+use crate::schema;
 
 /// How the latest tag is chosen.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -22,11 +23,27 @@ use crate::reference::NamespacedObjectReference;
     category = "fluxcd",
     category = "fluxcd-images",
     status = "ImagePolicyStatus",
-    doc = "ImagePolicy is the Schema for the imagepolicies API",
+    doc = "How the latest tag of an image repository is chosen.",
+    annotation("kustomize.toolkit.fluxcd.io/substitute", "disabled"),
+    printcolumn = r#"{"name":"Image","type":"string","jsonPath":".status.latestRef.name"}"#,
+    printcolumn = r#"{"name":"Tag","type":"string","jsonPath":".status.latestRef.tag"}"#,
+    printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status"}"#,
+    printcolumn = r#"{"name":"Status","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].message"}"#,
+    printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
     derive = "PartialEq",
     namespaced
 )]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = [
+    {
+        "message": "spec.interval is only accepted when spec.digestReflectionPolicy is set to 'Always'",
+        "rule": "!has(self.interval) || (has(self.digestReflectionPolicy) && self.digestReflectionPolicy == 'Always')"
+    },
+    {
+        "message": "spec.interval must be set when spec.digestReflectionPolicy is set to 'Always'",
+        "rule": "has(self.interval) || !has(self.digestReflectionPolicy) || self.digestReflectionPolicy != 'Always'"
+    }
+]))]
 pub struct ImagePolicySpec {
     /// The ImageRepository whose tags are chosen from.
     pub image_repository_ref: NamespacedObjectReference,
@@ -37,9 +54,11 @@ pub struct ImagePolicySpec {
     pub filter_tags: Option<TagFilter>,
     /// Whether the digest of the chosen tag is looked up. Defaults to `Never`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "Never"))]
     pub digest_reflection_policy: Option<DigestReflectionPolicy>,
     /// How often the digest is refreshed; only with `Always`, and required there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = schema::DURATION))]
     pub interval: Option<DurationText>,
     /// Stops the choice while true.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -131,6 +150,7 @@ pub struct ImagePolicyStatus {
     pub observed_generation: Option<i64>,
     /// Ready, Reconciling, Stalled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,
     /// The last value of the annotation that asks for a reconcile.
     #[serde(default, skip_serializing_if = "Option::is_none")]

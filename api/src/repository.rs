@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::duration::DurationText;
 use crate::reference::LocalObjectReference;
+use crate::schema;
 
 /// What of a registry is scanned, and how.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -23,7 +24,14 @@ use crate::reference::LocalObjectReference;
     category = "fluxcd",
     category = "fluxcd-images",
     status = "ImageRepositoryStatus",
-    doc = "ImageRepository is the Schema for the imagerepositories API",
+    doc = "A repository of a registry whose tags are scanned.",
+    annotation("kustomize.toolkit.fluxcd.io/substitute", "disabled"),
+    printcolumn = r#"{"name":"Image","type":"string","jsonPath":".spec.image"}"#,
+    printcolumn = r#"{"name":"Tags","type":"string","jsonPath":".status.lastScanResult.tagCount"}"#,
+    printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status"}"#,
+    printcolumn = r#"{"name":"Status","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].message"}"#,
+    printcolumn = r#"{"name":"Last scan","type":"string","jsonPath":".status.lastScanResult.scanTime","priority":1}"#,
+    printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#,
     derive = "PartialEq",
     namespaced
 )]
@@ -31,10 +39,12 @@ use crate::reference::LocalObjectReference;
 pub struct ImageRepositorySpec {
     /// Address of the repository in a registry, without scheme, tag or digest.
     pub image: String,
-    /// Time between two scans.
+    /// Time between two scans, such as `1h30m`.
+    #[schemars(regex(pattern = schema::DURATION))]
     pub interval: DurationText,
     /// Deadline of one scan, in which hours cannot be used. Defaults to the interval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = schema::SHORT_DURATION))]
     pub timeout: Option<DurationText>,
     /// Secret with credentials in the form of a Docker configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,10 +68,11 @@ pub struct ImageRepositorySpec {
     /// Regular expressions; a tag that matches one of them is not stored.
     /// Defaults to signatures: `^.*\.sig$`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 25))]
+    #[schemars(length(max = 25), extend("default" = [r"^.*\.sig$"]))]
     pub exclusion_list: Option<Vec<String>>,
     /// Where credentials come from. Defaults to `generic`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = "generic"))]
     pub provider: Option<Provider>,
     /// Allows plain HTTP.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -106,6 +117,7 @@ pub enum Provider {
 pub struct ImageRepositoryStatus {
     /// Ready, Reconciling, Stalled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,
     /// The last generation that ended ready or stalled; -1 before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -132,6 +144,7 @@ pub struct ScanResult {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
     /// Tags that are left after exclusion.
+    #[schemars(transform = schema::any_integer)]
     pub tag_count: i64,
     /// When the scan took place.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -126,26 +126,57 @@ fn what_the_api_server_would_fill_in_may_be_left_out() {
 }
 
 #[test]
-fn a_git_repository_is_read_past_the_fields_nobody_needs() {
+fn a_full_git_repository_comes_back_as_it_was() {
+    let artifact = json!({
+        "path": "gitrepository/flux-system/flux-system/00.tar.gz",
+        "url": "http://source-controller.flux-system.svc.cluster.local./gitrepository/flux-system/flux-system/00.tar.gz",
+        "revision": "main@sha1:00",
+        "digest": "sha256:00",
+        "lastUpdateTime": "2026-08-22T10:00:00Z",
+        "size": 1024,
+        "metadata": { "org.opencontainers.image.version": "1" }
+    });
+    let include = json!([{ "repository": { "name": "shared" }, "fromPath": "a", "toPath": "b" }]);
     let object = json!({
         "apiVersion": "source.toolkit.fluxcd.io/v1",
         "kind": "GitRepository",
         "metadata": { "name": "flux-system", "namespace": "flux-system" },
         "spec": {
             "url": "ssh://git@github.com/org/repo",
-            "interval": "1m",
-            "ref": { "branch": "main" },
             "secretRef": { "name": "flux-system" },
             "provider": "github",
+            "serviceAccountName": "git",
+            "interval": "1m",
             "timeout": "60s",
+            "ref": { "branch": "main" },
+            "proxySecretRef": { "name": "proxy" },
+            "verify": { "mode": "TagAndHEAD", "secretRef": { "name": "keys" } },
             "ignore": "/*",
-            "recurseSubmodules": true
+            "suspend": true,
+            "recurseSubmodules": true,
+            "include": include,
+            "sparseCheckout": ["apps"]
         },
-        "status": { "observedGeneration": 1 }
+        "status": {
+            "observedGeneration": 1,
+            "artifact": artifact,
+            "includedArtifacts": [artifact],
+            "observedIgnore": "/*",
+            "observedRecurseSubmodules": true,
+            "observedInclude": include,
+            "observedSparseCheckout": ["apps"],
+            "sourceVerificationMode": "HEAD",
+            "lastHandledReconcileAt": "now"
+        }
     });
-    let read: GitRepository = serde_json::from_value(object).unwrap();
-    assert_eq!(read.spec.reference.unwrap().branch.as_deref(), Some("main"));
-    assert_eq!(read.spec.timeout.unwrap().as_str(), "60s");
+    assert_eq!(round_trip::<GitRepository>(&object), object);
+}
+
+#[test]
+fn a_git_repository_of_a_checkout_may_leave_the_interval_out() {
+    let spec: crate::GitRepositorySpec =
+        serde_json::from_value(json!({ "url": "https://a/b", "later": 1 })).unwrap();
+    assert_eq!((spec.interval, spec.suspend), (None, false));
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! Acts on what the engine decides: registries, Git, and (from the cluster) Kubernetes.
 
 pub mod chain;
+pub mod cluster;
+pub mod events;
 pub mod git;
 pub mod local;
+pub mod metrics;
 pub mod registry;
 pub mod resources;
 pub mod secret;
