@@ -14,10 +14,12 @@ mod fetch;
 mod http;
 mod known_hosts;
 mod mirror;
+mod private_key;
 mod push;
 mod remote;
 mod repository;
 mod settings;
+mod signing;
 mod ssh;
 mod transport;
 mod tree;
@@ -32,16 +34,17 @@ pub use fetch::{ChooseTags, Fetched, History, Listing};
 pub use git2::Oid;
 pub use known_hosts::KnownHosts;
 pub use mirror::Mirror;
+pub use private_key::KeyError;
 pub use push::{Expect, Outcome, Push, Pushed, Update};
 pub use remote::{Cancel, Remote};
 pub use repository::{BoxError, GitError, Repository};
 pub use settings::{
-    Access, ClientCertificate, DEFAULT_TIMEOUT, Identity, KeyError, Proxy, Settings, SettingsError,
-    Ssh, Tls,
+    Access, ClientCertificate, DEFAULT_TIMEOUT, Identity, Proxy, Settings, SettingsError, Ssh, Tls,
 };
+pub use signing::{OpenPgpError, SignError, SigningError, SigningKey, SshKeyError};
 pub use tree::{Blob, Blobs, Child, File, Files, Kind, Place};
 pub use url::{Address, AddressError, SshAddress, UserInfo};
-pub use writer::{DEFAULT_ATTEMPTS, Job, Tip, WriteError, Written};
+pub use writer::{DEFAULT_ATTEMPTS, Job, Stage, Tip, Watch, WriteError, Written};
 
 #[cfg(test)]
 pub(crate) mod tests;

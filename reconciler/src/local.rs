@@ -8,6 +8,7 @@ mod load;
 mod merge;
 mod registries;
 mod run;
+mod signers;
 mod tag_files;
 
 use engine::change::LatestRef;

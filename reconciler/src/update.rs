@@ -12,7 +12,7 @@ use engine::marker::{self, FileScan, Reason, Wanted};
 use engine::path::clamp;
 
 pub use cache::ScanCache;
-pub use order::{Built, Message, Order, OrderError, OwnedSigner};
+pub use order::{Built, Message, Order, OrderError};
 use threads::read_all;
 
 use crate::source::{Entry, EntryKind, Source, SourceError};

@@ -27,8 +27,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::git::{Cancel, DEFAULT_ATTEMPTS, Remote, Settings, TransportError};
+use crate::metrics::Metrics;
 
-pub use batch::Stage;
 pub(crate) use pace::{newest_in_range, pause};
 pub use task::{Done, Failure, Task, Tips};
 pub use writer::Writer;
@@ -137,7 +137,7 @@ struct Shared {
     permits: Semaphore,
     stopped: CancellationToken,
     cancel: Cancel,
-    watch: Box<dyn Fn(&str, Stage, Duration) + Send + Sync>,
+    metrics: Metrics,
 }
 
 /// A writer, what its remote was made of, and when it was asked for last.
@@ -150,8 +150,6 @@ struct Held {
 impl Writers {
     /// Makes writers that keep their mirrors in `storage`, or in a temporary directory; `runtime` drives connections.
     ///
-    /// `watch` is told how long each stage took, with the host of the remote.
-    ///
     /// # Errors
     ///
     /// When the directory cannot be made.
@@ -159,7 +157,7 @@ impl Writers {
         storage: Option<&Path>,
         options: Options,
         runtime: Handle,
-        watch: impl Fn(&str, Stage, Duration) + Send + Sync + 'static,
+        metrics: Metrics,
     ) -> io::Result<Self> {
         let root = match storage {
             Some(path) => {
@@ -178,7 +176,7 @@ impl Writers {
                     options,
                     stopped: CancellationToken::new(),
                     cancel: Cancel::default(),
-                    watch: Box::new(watch),
+                    metrics,
                 }),
                 runtime,
                 writers: Mutex::default(),

@@ -7,15 +7,15 @@ use crate::fleet::{Checkout, DEPLOYMENT, Fleet, deployment, resources};
 
 const IMAGE: &str = "ghcr.io/stefanprodan/podinfo";
 const OBJECTS: &str = "clusters/my-cluster/podinfo-automation.yaml";
-const COMMIT: [&str; 4] = ["run", ".", "--tags-from=tags.txt", "--commit"];
-const PUSH: [&str; 4] = ["run", ".", "--tags-from=tags.txt", "--push"];
+pub(crate) const COMMIT: [&str; 4] = ["run", ".", "--tags-from=tags.txt", "--commit"];
+pub(crate) const PUSH: [&str; 4] = ["run", ".", "--tags-from=tags.txt", "--push"];
 
 fn fleet() -> Fleet {
     Fleet::new(IMAGE, &[("tags.txt", "5.0.0\n5.0.3\n")])
 }
 
 /// A fleet whose objects are written another way.
-fn fleet_with(from: &str, to: &str) -> Fleet {
+pub(crate) fn fleet_with(from: &str, to: &str) -> Fleet {
     let objects = resources(IMAGE);
     assert!(objects.contains(from), "{from}");
     let fleet = fleet();
@@ -26,7 +26,7 @@ fn fleet_with(from: &str, to: &str) -> Fleet {
     fleet
 }
 
-fn head(checkout: &Checkout<'_>) -> String {
+pub(crate) fn head(checkout: &Checkout<'_>) -> String {
     git(checkout.path(), &["rev-parse", "HEAD"])
 }
 
@@ -38,7 +38,7 @@ fn commit(checkout: &Checkout<'_>, path: &str, content: &str) -> String {
 }
 
 /// The run ends with one error that holds the words and says what to do next.
-fn fails(checkout: &Checkout<'_>, args: &[&str], words: &[&str]) {
+pub(crate) fn fails(checkout: &Checkout<'_>, args: &[&str], words: &[&str]) {
     let (stdout, errors) = checkout.ends_with(1, args);
     assert_eq!(stdout, "");
     assert_eq!(errors.matches('✗').count(), 1, "{errors}");
@@ -246,30 +246,6 @@ fn the_rewritten_urls_of_the_users_configuration_count() {
     );
     checkout.ends_with(0, &PUSH);
     assert_eq!(fleet.repository.changed("main"), [DEPLOYMENT]);
-}
-
-#[test]
-fn commits_that_should_be_signed_are_not_made_without_asking() {
-    let fleet = fleet_with(
-        "    commit:\n",
-        "    commit:\n      signingKey: {secretRef: {name: key}}\n",
-    );
-    let checkout = fleet.checkout();
-    let before = head(&checkout);
-    for args in [COMMIT, PUSH] {
-        fails(
-            &checkout,
-            &args,
-            &["flux-system/flux-system", "signingKey", "--no-sign"],
-        );
-        assert_eq!(
-            (head(&checkout), checkout.status()),
-            (before.clone(), String::new())
-        );
-        assert_eq!(fleet.repository.tip("main").unwrap(), before);
-    }
-    checkout.ends_with(0, &[&COMMIT[..], &["--no-sign"]].concat());
-    assert_eq!(git(checkout.path(), &["rev-parse", "HEAD^"]), before);
 }
 
 #[test]

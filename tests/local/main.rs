@@ -19,5 +19,6 @@ mod remotes;
 mod reports;
 mod secrets;
 mod servers;
+mod signing;
 mod tags;
 mod walking;

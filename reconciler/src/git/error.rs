@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::settings::KeyError;
+use super::private_key::KeyError;
 
 /// How much of a server's own words an error repeats, in bytes.
 const MAX_SERVER_TEXT: usize = 2000;

@@ -121,7 +121,8 @@ impl Remote {
     ///
     /// When the remote cannot be asked.
     pub fn list(&self) -> Result<Listing, GitError> {
-        let listed = with_handle(self, git2::Remote::create_detached, |handle, call| {
+        let detached = |url: &str| git2::Remote::create_detached(url);
+        let listed = with_handle(self, detached, |handle, call| {
             let connection = connect(handle, call, Direction::Fetch)?;
             Listing::read(call, &connection)
         });

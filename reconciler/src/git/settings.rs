@@ -13,6 +13,7 @@ use url::Url;
 use crate::secret::SecretData;
 
 use super::known_hosts::KnownHosts;
+use super::private_key::{self, KeyError};
 use super::url::{Address, AddressError, UserInfo, split_user_info};
 
 /// How long one fetch or push may take when nothing else is said; `GitRepository.spec.timeout`'s default.
@@ -163,20 +164,6 @@ pub enum SettingsError {
     },
 }
 
-/// Why a private key cannot be used; the texts are those of Go's libraries.
-#[derive(Debug, Error, PartialEq, Eq)]
-pub enum KeyError {
-    /// It is none, or of a kind we do not know.
-    #[error("ssh: no key found")]
-    NoKey,
-    /// It is encrypted and there is no password.
-    #[error("ssh: this private key is passphrase protected")]
-    Encrypted,
-    /// The password is wrong.
-    #[error("x509: decryption password incorrect")]
-    WrongPassword,
-}
-
 impl Settings {
     /// Makes the settings of a remote of the cluster: the URL of a `GitRepository` and the data of its Secret, if it has one.
     ///
@@ -284,24 +271,9 @@ impl Identity {
     ///
     /// When there is no key, or the password is missing or wrong.
     pub fn parse(pem: &str, password: Option<&SecretString>) -> Result<Self, KeyError> {
-        let password = password.map(|password| password.expose_secret());
-        if !pem.contains("PRIVATE KEY-----") {
-            return Err(KeyError::NoKey);
-        }
-        match russh::keys::decode_secret_key(pem, password) {
-            Ok(key) => Ok(Self::Key(Arc::new(key))),
-            Err(russh::keys::Error::KeyIsEncrypted) => Err(KeyError::Encrypted),
-            Err(_) if is_encrypted(pem) => Err(match password {
-                Some(_) => KeyError::WrongPassword,
-                None => KeyError::Encrypted,
-            }),
-            Err(_) => Err(KeyError::NoKey),
-        }
+        let password = password.map(|password| password.expose_secret().as_bytes());
+        Ok(Self::Key(Arc::new(private_key::parse(pem, password)?)))
     }
-}
-
-fn is_encrypted(pem: &str) -> bool {
-    pem.contains("ENCRYPTED") || PrivateKey::from_openssh(pem).is_ok_and(|key| key.is_encrypted())
 }
 
 fn http_access(scheme: &str, secret: &SecretData, info: UserInfo) -> Result<Access, SettingsError> {

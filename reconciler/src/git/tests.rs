@@ -6,4 +6,5 @@ mod fetch;
 pub(crate) mod fixture;
 mod http;
 mod push;
+mod signing;
 mod writer;

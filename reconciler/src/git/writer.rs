@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use engine::branch::{Course, Plan, Refspec, RefspecError};
 use git2::Oid;
@@ -34,6 +34,20 @@ pub struct Job<'a> {
     /// How long to wait before attempt number two and so on; jitter is the caller's.
     pub pause: &'a dyn Fn(u32) -> Duration,
 }
+
+/// What a writer spends time on with a remote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// A fetch, well or badly.
+    Fetch,
+    /// A push, well or badly.
+    Push,
+    /// A push that came too late: the branch had moved.
+    Conflict,
+}
+
+/// Is told how long each stage took.
+pub type Watch<'a> = dyn Fn(Stage, Duration) + 'a;
 
 /// The commit to build on.
 pub struct Tip<'a> {
@@ -130,7 +144,8 @@ impl Mirror {
         job: &Job<'_>,
         mut build: impl FnMut(&Tip<'_>) -> Result<Vec<Oid>, E>,
     ) -> Result<Written, WriteError<E>> {
-        let mut written = self.write_all(std::slice::from_ref(job), |_, tip| build(tip));
+        let jobs = std::slice::from_ref(job);
+        let mut written = self.write_all(jobs, &|_, _| {}, |_, tip| build(tip));
         written.pop().unwrap_or_else(|| Err(busy(job, 0)))
     }
 
@@ -141,17 +156,18 @@ impl Mirror {
     pub fn write_all<E>(
         &mut self,
         jobs: &[Job<'_>],
+        watch: &Watch<'_>,
         mut build: impl FnMut(usize, &Tip<'_>) -> Result<Vec<Oid>, E>,
     ) -> Vec<Result<Written, WriteError<E>>> {
         let all: Vec<usize> = (0..jobs.len()).collect();
-        let mut results = drive(jobs, &all, self, &mut build);
+        let mut results = drive(jobs, &all, self, watch, &mut build);
         let is_damage = |result: &Option<Result<Written, WriteError<E>>>| matches!(result, Some(Err(error)) if error.is_damage());
         let damaged: Vec<usize> = all
             .into_iter()
             .filter(|index| results.get(*index).is_some_and(is_damage))
             .collect();
         if !damaged.is_empty() && self.reset().is_ok() {
-            let again = drive(jobs, &damaged, self, &mut build);
+            let again = drive(jobs, &damaged, self, watch, &mut build);
             for (result, again) in results.iter_mut().zip(again) {
                 *result = again.or_else(|| result.take());
             }
@@ -175,7 +191,8 @@ impl Repository {
         mut build: impl FnMut(&Tip<'_>) -> Result<Vec<Oid>, E>,
     ) -> Result<Written, WriteError<E>> {
         let jobs = std::slice::from_ref(job);
-        let mut results = drive(jobs, &[0], &mut &*self, &mut |_, tip: &Tip<'_>| build(tip));
+        let mut build = |_, tip: &Tip<'_>| build(tip);
+        let mut results = drive(jobs, &[0], &mut &*self, &|_, _| {}, &mut build);
         let result = results.pop().flatten();
         result.unwrap_or_else(|| Err(busy(job, 0)))
     }
@@ -230,6 +247,7 @@ fn drive<H: Holder, E>(
     jobs: &[Job<'_>],
     chosen: &[usize],
     holder: &mut H,
+    watch: &Watch<'_>,
     build: &mut Build<'_, E>,
 ) -> Vec<Option<Result<Written, WriteError<E>>>> {
     let mut results: Vec<Option<Result<Written, WriteError<E>>>> = Vec::new();
@@ -249,7 +267,10 @@ fn drive<H: Holder, E>(
             .partition(|one| branches.insert(jobs[one.index].plan.push_ref()));
         open = later;
         let round: Vec<&Job<'_>> = now.iter().map(|one| &jobs[one.index]).collect();
-        let fetched = match holder.refresh(&round) {
+        let began = Instant::now();
+        let fetched = holder.refresh(&round);
+        watch(Stage::Fetch, began.elapsed());
+        let fetched = match fetched {
             Ok(fetched) => fetched,
             Err(error) => {
                 let error = Arc::new(error);
@@ -262,7 +283,7 @@ fn drive<H: Holder, E>(
         let mut longest: Option<(Duration, &Job<'_>)> = None;
         for (mut one, fetched) in now.into_iter().zip(fetched) {
             let job = &jobs[one.index];
-            match round_of(job, &mut one, holder.repository(), fetched, build) {
+            match round_of(job, &mut one, holder.repository(), fetched, watch, build) {
                 Ok(Some(written)) => results[one.index] = Some(Ok(written)),
                 Ok(None) => {
                     let pause = (job.pause)(one.attempt);
@@ -296,6 +317,7 @@ fn round_of<E>(
     open: &mut Open,
     repository: &Repository,
     fetched: Result<Fetched, GitError>,
+    watch: &Watch<'_>,
     build: &mut Build<'_, E>,
 ) -> Result<Option<Written>, WriteError<E>> {
     let destination = job
@@ -312,7 +334,14 @@ fn round_of<E>(
     };
     let commits = build(open.index, &tip).map_err(WriteError::Build)?;
     check_chain(repository, fetched.start, &commits)?;
-    match push_once(job, repository, &fetched, commits, open.attempt)? {
+    let began = Instant::now();
+    let is_push = !commits.is_empty();
+    let pushed = push_once(job, repository, &fetched, commits, open.attempt);
+    let took = began.elapsed();
+    if is_push {
+        watch(Stage::Push, took);
+    }
+    match pushed? {
         Round::Done(mut written) => {
             if let (Some(last), Some(destination)) = (written.commits.last(), &destination) {
                 let listing = &fetched.listing;
@@ -328,7 +357,10 @@ fn round_of<E>(
                 messages: String::new(),
             });
         }
-        Round::Moved(_) => open.blamed = Some(state),
+        Round::Moved(_) => {
+            watch(Stage::Conflict, took);
+            open.blamed = Some(state);
+        }
     }
     if open.attempt >= job.attempts {
         return Err(busy(job, open.attempt));

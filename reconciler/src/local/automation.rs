@@ -315,12 +315,6 @@ impl Automation {
         self.branch.as_deref().or(own)
     }
 
-    /// Whether its commits are to be signed.
-    pub(super) fn is_signed(&self) -> bool {
-        let git = self.git.as_ref();
-        git.is_some_and(|git| git.commit.signing_key.is_some())
-    }
-
     /// The update path as people write it.
     #[must_use]
     pub fn shown_path(&self) -> &str {

@@ -9,11 +9,12 @@ use git2::Oid;
 use super::Progress;
 use super::access::AccessError;
 use super::automation::Automation;
-use super::run::{Committed, Planned, Report, Run, RunError, Signatures, failed};
+use super::run::{Committed, Planned, Report, Run, RunError, failed};
+use super::signers::Signers;
 use crate::chain::Chain;
 use crate::git::{
-    Checkout, CheckoutError, DEFAULT_ATTEMPTS, GitError, Head, Job, Outcome, Repository, Upstream,
-    WriteError,
+    Checkout, CheckoutError, DEFAULT_ATTEMPTS, GitError, Head, Job, Outcome, Repository,
+    SigningError, Upstream, WriteError,
 };
 use crate::resources::ObjectKey;
 use crate::update::{Problem, ScanCache};
@@ -51,13 +52,14 @@ pub enum CommitError {
         #[source]
         source: RefspecError,
     },
-    /// The commits have to be signed, and nothing here can do it.
-    #[error(
-        "ImageUpdateAutomation {automation}: spec.git.commit.signingKey asks for signed commits, which are not made here"
-    )]
-    Unsigned {
+    /// The commits have to be signed, and there is no key for it.
+    #[error("ImageUpdateAutomation {automation}: spec.git.commit.signingKey")]
+    Signing {
         /// The automation.
         automation: ObjectKey,
+        /// Why.
+        #[source]
+        source: SigningError,
     },
     /// A commit cannot be made.
     #[error(transparent)]
@@ -90,7 +92,7 @@ impl Run<'_> {
         &self,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Report, RunError> {
-        self.check_signatures()?;
+        let signers = self.signers()?;
         let checkout = self.checkout()?;
         let head = checkout.head().map_err(CommitError::from)?;
         let mut report = Report::default();
@@ -105,7 +107,7 @@ impl Run<'_> {
                 Some(tip) => *tip,
                 None => start_of(&checkout, &head, &branch)?,
             };
-            let built = self.build(checkout.repository(), tip, &[automation], &cache)?;
+            let built = self.build(checkout.repository(), tip, &[automation], &signers, &cache)?;
             for built in built {
                 if let Some(commit) = built.planned.built.commit {
                     tips.insert(branch.clone(), commit);
@@ -121,7 +123,7 @@ impl Run<'_> {
 
     /// Commits on top of the remote branch and pushes; the checkout follows where nothing of the user's is in the way.
     pub(super) fn push(&self, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Report, RunError> {
-        self.check_signatures()?;
+        let signers = self.signers()?;
         let mut checkout = self.checkout()?;
         let head = checkout.head().map_err(CommitError::from)?;
         let upstream = checkout.upstream(head.branch.as_deref());
@@ -148,9 +150,10 @@ impl Run<'_> {
             };
             let mut built = Vec::new();
             let written = checkout.repository().write(&job, |tip| {
-                built = self.build(tip.repository, tip.commit, &group.automations, &cache)?;
-                Ok(built
-                    .iter()
+                let (repository, commit) = (tip.repository, tip.commit);
+                built = self.build(repository, commit, &group.automations, &signers, &cache)?;
+                let commits = built.iter();
+                Ok(commits
                     .filter_map(|done| done.planned.built.commit)
                     .collect())
             });
@@ -184,20 +187,6 @@ impl Run<'_> {
             }
         }
         Ok(report)
-    }
-
-    /// Nobody gets unsigned commits where signed ones are asked for, unless the user says so.
-    fn check_signatures(&self) -> Result<(), CommitError> {
-        let signed = self
-            .automations
-            .iter()
-            .find(|automation| automation.is_signed());
-        match (signed, self.signatures) {
-            (Some(automation), Signatures::Required) => Err(CommitError::Unsigned {
-                automation: automation.key.clone(),
-            }),
-            _ => Ok(()),
-        }
     }
 
     fn checkout(&self) -> Result<Checkout, CommitError> {
@@ -234,12 +223,14 @@ impl Run<'_> {
         repository: &Repository,
         tip: Oid,
         automations: &[&'a Automation],
+        signers: &Signers,
         cache: &ScanCache,
     ) -> Result<Vec<Done<'a>>, RunError> {
         let mut parent = tip;
         let mut all = Vec::with_capacity(automations.len());
         for automation in automations {
-            let order = automation.order(self.choices);
+            let mut order = automation.order(self.choices);
+            order.signer = signers.get(&automation.key).cloned();
             let built = order.carry_out(repository, parent, cache);
             let built = built.map_err(|error| failed(automation, error))?;
             parent = built.commit.unwrap_or(parent);

@@ -52,7 +52,7 @@ pub struct Run<'a> {
 /// What becomes of commits of automations that name a signing key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signatures {
-    /// They are not made: no key is at hand that could sign them.
+    /// They are signed with the key of the Secret in the files, or not made.
     Required,
     /// They are made without a signature.
     LeftOut,

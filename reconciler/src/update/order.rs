@@ -12,12 +12,9 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 
 use super::{Plan, ScanCache, Scope, UpdateError, plan};
-use crate::git::{Author, BoxError, Edit, GitError, NewCommit, Repository};
+use crate::git::{Author, Edit, GitError, NewCommit, Repository, Signer, SigningKey};
 use crate::resources::ObjectKey;
 use crate::source::{GitTree, Source};
-
-/// A [`Signer`](crate::git::Signer) that can be sent to another thread.
-pub type OwnedSigner = dyn Fn(&[u8]) -> Result<String, BoxError> + Send + Sync;
 
 /// One automation's update.
 pub struct Order {
@@ -34,7 +31,7 @@ pub struct Order {
     /// Name and address of the author.
     pub author: (String, String),
     /// Signs the commit, if it is to be signed.
-    pub signer: Option<Arc<OwnedSigner>>,
+    pub signer: Option<Arc<SigningKey>>,
 }
 
 /// How a commit message is made.
@@ -135,14 +132,13 @@ impl Order {
             time: Timestamp::now(),
             zone: Offset::UTC,
         };
-        let signer = self.signer.as_deref();
-        let sign = signer.map(|signer| move |commit: &[u8]| signer(commit));
+        let signer = self.signer.as_ref().map(|key| key.signer(author.time));
         repository.commit(&NewCommit {
             parent,
             edits: &edits,
             author: &author,
             message,
-            signer: sign.as_ref().map(|sign| sign as _),
+            signer: signer.as_ref().map(|signer| signer as &Signer<'_>),
         })
     }
 }

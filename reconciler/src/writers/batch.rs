@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use engine::branch::{self, Refspec, RefspecError, Target};
 use git2::Oid;
@@ -13,20 +12,9 @@ use super::pace::{newest_in_range, pause};
 use super::task::{Done, Failure, Task, Tips, revision};
 use crate::chain::Chain;
 use crate::git::{
-    GitError, Job, Listing, Mirror, Outcome, Remote, Repository, Tip, WriteError, Written,
+    GitError, Job, Listing, Mirror, Outcome, Remote, Repository, Tip, Watch, WriteError, Written,
 };
 use crate::update::{Built, OrderError, ScanCache};
-
-/// What a writer spends time on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// Listing refs.
-    List,
-    /// Fetching, building commits and pushing, all attempts together.
-    Batch,
-    /// An attempt that came too late: the branch had moved. The time is that of the whole batch.
-    Conflict,
-}
 
 /// Tasks that go to the same place in the same way.
 struct Group<'a> {
@@ -60,9 +48,8 @@ pub(super) fn run(
     tasks: &[Task],
     cache: &ScanCache,
     attempts: u32,
-    watch: &dyn Fn(Stage, Duration),
+    watch: &Watch<'_>,
 ) -> Vec<Result<Done, Failure>> {
-    let began = Instant::now();
     let mut journal = Journal::open(mirror.directory());
     let groups = groups(tasks);
     let jobs: Vec<Job<'_>> = groups
@@ -79,7 +66,7 @@ pub(super) fn run(
         .collect();
     let mut made: Vec<Option<Attempt>> = Vec::new();
     made.resize_with(tasks.len(), || None);
-    let written = mirror.write_all(&jobs, |group, tip| {
+    let written = mirror.write_all(&jobs, watch, |group, tip| {
         let commits = build(tasks, &groups[group].tasks, tip, cache, &mut made);
         let ids = groups[group].tasks.iter().map(|task| &tasks[*task].id);
         let commits_of = ids.cloned().zip(&groups[group].tasks);
@@ -89,17 +76,9 @@ pub(super) fn run(
         }
         Ok::<_, Infallible>(commits)
     });
-    let took = began.elapsed();
-    watch(Stage::Batch, took);
     let mut results: Vec<Option<Result<Done, Failure>>> = Vec::new();
     results.resize_with(tasks.len(), || None);
     for ((group, job), written) in groups.iter().zip(&jobs).zip(written) {
-        let late = match &written {
-            Ok(written) => written.attempts.saturating_sub(1),
-            Err(WriteError::Busy { attempts, .. }) => *attempts,
-            Err(_) => 0,
-        };
-        (0..late).for_each(|_| watch(Stage::Conflict, took));
         let finish = Finish {
             group,
             job,

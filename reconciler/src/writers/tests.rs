@@ -52,7 +52,7 @@ impl Bench {
 
     fn writers(fixture: &Fixture, storage: Option<&Path>) -> Writers {
         let runtime = fixture.runtime.handle().clone();
-        Writers::new(storage, QUICK, runtime, |_, _, _| {}).unwrap()
+        Writers::new(storage, QUICK, runtime, Metrics::new("test")).unwrap()
     }
 
     fn writer(&self) -> Arc<Writer> {

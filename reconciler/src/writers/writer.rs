@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::batch::{self, Stage};
+use super::batch;
 use super::queue::Queue;
 use super::task::{Done, Failure, Task};
 use super::{Shared, lock, mirrors};
-use crate::git::{GitError, Listing, Mirror, Remote};
+use crate::git::{GitError, Listing, Mirror, Remote, Stage};
 use crate::update::ScanCache;
 
 /// The one who writes to a remote.
@@ -91,7 +91,7 @@ impl Writer {
             Ok(Err(error)) => Err(Failure::Git(Arc::new(error))),
             Err(_) => Err(Failure::Stopped),
         };
-        (self.shared.watch)(&self.host(), Stage::List, began.elapsed());
+        self.shared.metrics.git_fetch(&self.host(), began.elapsed());
         *listed = Some(Listed {
             began,
             result: result.clone(),
@@ -172,7 +172,12 @@ impl Writer {
             Ok(mirror) => {
                 let remote = self.remote(timeout);
                 let host = self.host();
-                let watch = |stage, took| (self.shared.watch)(&host, stage, took);
+                let metrics = &self.shared.metrics;
+                let watch = |stage, took| match stage {
+                    Stage::Fetch => metrics.git_fetch(&host, took),
+                    Stage::Push => metrics.git_push(&host, took),
+                    Stage::Conflict => metrics.push_conflict(&host),
+                };
                 batch::run(
                     mirror,
                     &remote,

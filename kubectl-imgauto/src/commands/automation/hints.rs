@@ -1,6 +1,6 @@
 //! What a user can do after a run that failed as a whole.
 
-use reconciler::git::{CheckoutError, GitError, TransportError};
+use reconciler::git::{CheckoutError, GitError, SigningError, TransportError};
 use reconciler::local::{AccessError, CommitError, RunError};
 use reconciler::source::SourceError;
 use reconciler::update::UpdateError;
@@ -46,14 +46,23 @@ fn commits(error: &CommitError) -> Vec<String> {
         CommitError::Refspec { .. } => {
             steps(&["correct it, such as refs/heads/updates:refs/for/main"])
         }
-        CommitError::Unsigned { .. } => steps(&[
-            "without --commit and --push the files are edited in place; git commit -S signs them",
-            "--no-sign commits without a signature",
-        ]),
+        CommitError::Signing { source, .. } => signing(source),
         CommitError::Git(error) => git(error),
         CommitError::Access(AccessError::Settings(_)) => steps(&[LOGIN_SSH]),
         CommitError::Access(AccessError::Transport(error)) => transport(error),
     }
+}
+
+fn signing(error: &SigningError) -> Vec<String> {
+    let first = match error {
+        SigningError::NoSecret { .. } => "-f names the files with the Secret",
+        _ => "correct the Secret",
+    };
+    steps(&[
+        first,
+        "without --commit and --push the files are edited in place; git commit -S signs them",
+        "--no-sign commits without a signature",
+    ])
 }
 
 fn checkout(error: &CheckoutError) -> Vec<String> {
@@ -88,6 +97,10 @@ fn git(error: &GitError) -> Vec<String> {
             "push the branch first, or correct spec.git.checkout.ref or the ref of the GitRepository",
         ]),
         GitError::EmptyRepository { .. } => steps(&["git push a first commit"]),
+        GitError::Sign(_) => steps(&[
+            "put a key that may sign into the Secret",
+            "--no-sign commits without a signature",
+        ]),
         _ => Vec::new(),
     }
 }

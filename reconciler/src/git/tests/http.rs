@@ -8,7 +8,7 @@ use super::fixture::{Fixture, answer, last_tag, on_main, set_image};
 use crate::chain::Chain;
 
 fn failure(fixture: &Fixture, remote: &Remote) -> TransportError {
-    match fixture.mirror().list(remote).unwrap_err() {
+    match remote.list().unwrap_err() {
         GitError::Remote { source, .. } => *source,
         other => panic!("{other:?}"),
     }
