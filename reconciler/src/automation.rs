@@ -1,0 +1,228 @@
+//! The controller of `ImageUpdateAutomation`: decides when a run is due and what it found, and tells of it.
+//!
+//! The work itself is that of the remote's [writer](crate::writers); here it is decided whether there is any, from
+//! what the objects say and one listing of refs, and what the outcome means for the object.
+
+mod decide;
+mod inventory;
+mod known;
+mod policies;
+mod run;
+mod schedule;
+mod source;
+mod wording;
+mod world;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use api::automation::{ImageUpdateAutomation, ImageUpdateAutomationStatus};
+use api::condition::{self, CommonStatus as _, Notice, Outcome};
+use api::keys::RECONCILE_REQUESTED_AT;
+use futures::StreamExt as _;
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::api::Api;
+use kube::core::DeserializeGuard;
+use kube::runtime::controller::{Action, Controller};
+use kube::runtime::{PredicateConfig, WatchStreamExt as _, reflector, watcher};
+use kube::{Resource as _, ResourceExt as _};
+use tokio_util::sync::CancellationToken;
+
+use crate::chain::Chain;
+use crate::cluster::{Announce, Memory, Report, Reporter, Requeue, Shared, release};
+use crate::nudge::Nudger;
+use crate::writers::Writers;
+use known::Known;
+use run::{Ended, Run};
+use world::World;
+
+/// The name events are reported by; alerts match on it.
+const CONTROLLER: &str = "image-automation-controller";
+
+/// How long pushes under way may still take when the process is asked to end.
+const GRACE: Duration = Duration::from_secs(6);
+
+type Guarded = DeserializeGuard<ImageUpdateAutomation>;
+
+/// What a reconcile works with.
+struct Context {
+    shared: Shared,
+    writers: Writers,
+    world: Arc<World>,
+    memory: Memory<ImageUpdateAutomationStatus>,
+    known: Known,
+    nudger: Nudger,
+}
+
+/// Looks after all automations until `stop`, and stops the writers then; `ready` is called once all objects are known.
+pub async fn run(
+    shared: Shared,
+    writers: Writers,
+    ready: impl FnOnce() + Send,
+    stop: CancellationToken,
+) {
+    let options = Arc::clone(&shared.options);
+    let (world, woken) = World::new();
+    let world = Arc::new(world);
+    let context = Arc::new(Context {
+        memory: Memory::new(options.min_retry_delay, options.max_retry_delay),
+        known: Known::default(),
+        nudger: Nudger::new(shared.client.clone()),
+        world: Arc::clone(&world),
+        writers: writers.clone(),
+        shared: shared.clone(),
+    });
+    let (store, writer) = reflector::store();
+    let mut selected = watcher::Config::default();
+    if let Some(labels) = &options.label_selector {
+        selected = selected.labels(labels);
+    }
+    let automations: Api<Guarded> = match &options.watch_namespace {
+        Some(namespace) => Api::namespaced(shared.client.clone(), namespace),
+        None => Api::all(shared.client.clone()),
+    };
+    let changed = watcher(automations, selected)
+        .default_backoff()
+        .reflect(writer)
+        .applied_objects()
+        .predicate_filter(own_change, PredicateConfig::default());
+    let controller = async {
+        world.known().await;
+        ready();
+        Controller::for_stream(changed, store.clone())
+            .reconcile_on(woken)
+            .graceful_shutdown_on(stop.clone().cancelled_owned())
+            .run(reconcile, retry, Arc::clone(&context))
+            .for_each(|_| std::future::ready(()))
+            .await;
+    };
+    let end = async {
+        stop.cancelled().await;
+        tokio::time::sleep(GRACE).await;
+        writers.stop();
+    };
+    let watches = world.follow(&shared, &store);
+    tokio::pin!(end);
+    tokio::select! {
+        () = async { tokio::join!(controller, &mut end).0 } => {}
+        () = watches => {}
+    }
+    writers.stop();
+}
+
+/// What of an automation calls for a reconcile when it changes: neither its status nor its labels.
+fn own_change(object: &Guarded) -> Option<u64> {
+    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+    let meta = object.meta();
+    let asked = meta.annotations.as_ref();
+    let mut hasher = DefaultHasher::new();
+    meta.generation.hash(&mut hasher);
+    asked
+        .and_then(|all| all.get(RECONCILE_REQUESTED_AT))
+        .hash(&mut hasher);
+    meta.deletion_timestamp.is_some().hash(&mut hasher);
+    Some(hasher.finish())
+}
+
+fn retry(object: Arc<Guarded>, error: &kube::Error, context: Arc<Context>) -> Action {
+    tracing::error!(
+        name = object.name_any(),
+        namespace = object.namespace(),
+        error = %Chain(error),
+        "Reconciler error"
+    );
+    let uid = object.uid().unwrap_or_default();
+    Action::requeue(context.memory.failed(&uid))
+}
+
+async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action, kube::Error> {
+    let object = match &object.0 {
+        Ok(object) => object,
+        Err(error) => {
+            tracing::error!(
+                name = error.metadata.name,
+                namespace = error.metadata.namespace,
+                error = error.error,
+                "the ImageUpdateAutomation cannot be read"
+            );
+            return Ok(Action::await_change());
+        }
+    };
+    let uid = object.uid().unwrap_or_default();
+    if object.meta().deletion_timestamp.is_some() {
+        context.memory.forget(&uid);
+        context.known.forget(&uid);
+        let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+        let metrics = &context.shared.metrics;
+        metrics.forget("ImageUpdateAutomation", &namespace, &name);
+        release(&context.shared.client, object).await?;
+        return Ok(Action::await_change());
+    }
+    let mut reporter = Reporter::new(&context.shared, &context.memory, CONTROLLER, object);
+    let before = reporter.status().clone();
+    if object.spec.suspend {
+        return reporter.record(before).await;
+    }
+    let woken = context.known.take_woken(&uid, &context.world, object);
+    let run = Run {
+        context: &context,
+        object,
+        status: &before,
+        asked: reporter.request().is_some(),
+        is_new: reporter.is_new_generation(),
+        due: woken.due,
+        started: now(),
+    };
+    let progress = reporter.progress();
+    let ended = reporter.watch(&progress, run.carry_out()).await?;
+    let Some(ended) = ended else {
+        return Ok(Action::await_change());
+    };
+    let asked = run.asked || run.is_new;
+    let report = report(&before, ended, asked, woken.by_source, run.started.clone(), progress);
+    if let Requeue::After(delay) = report.requeue {
+        context.known.plan(&uid, Instant::now() + delay);
+    }
+    reporter.conclude(report).await
+}
+
+/// Turns the end of a run into what is written and told.
+fn report(
+    before: &ImageUpdateAutomationStatus,
+    ended: Ended,
+    asked: bool,
+    by_source: bool,
+    started: Time,
+    progress: String,
+) -> Report<ImageUpdateAutomationStatus> {
+    let outcome = ended.outcome(progress);
+    let mut status = ended.status(before);
+    let told = condition::notice(before.conditions(), &outcome) != Notice::Unchanged;
+    // An idle run leaves no trace: not even the time it was made.
+    if asked || told || status != *before {
+        status.last_automation_run_time = Some(started);
+    }
+    Report {
+        announce: ended.announce(by_source),
+        requeue: ended.requeue(),
+        status,
+        outcome,
+    }
+}
+
+/// Returns the time in whole seconds, as objects have it.
+fn now() -> Time {
+    let seconds = Timestamp::now().as_second();
+    Time(Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH))
+}
+
+/// Says that all is well.
+fn up_to_date() -> Outcome {
+    Outcome::Ready {
+        message: decide::UP_TO_DATE.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
