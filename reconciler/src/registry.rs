@@ -16,13 +16,14 @@ use reqwest::redirect;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
+mod answer;
 mod auth_key;
 mod challenge;
 mod credential_helper;
 mod credentials;
 mod error;
 mod flights;
-
+mod flux;
 mod hosts;
 mod link;
 mod listing;
@@ -37,8 +38,10 @@ mod token;
 mod user_config;
 mod wire;
 
+pub use answer::Answer;
 pub use credentials::{Credential, CredentialError, Keychain};
-pub use error::{Answer, RegistryError, Sent};
+pub use error::{RegistryError, Sent};
+pub use flux::InFluxWords;
 pub use hosts::{Hosts, Quota};
 pub use listing::{Limits, Listing, TagList, Validator};
 pub use manifest::Digest;
