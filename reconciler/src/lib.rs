@@ -1,6 +1,7 @@
 //! Acts on what the engine decides: registries, Git, and (from the cluster) Kubernetes.
 
 pub mod chain;
+pub mod cloud;
 pub mod cluster;
 pub mod events;
 pub mod git;
