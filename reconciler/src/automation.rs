@@ -14,10 +14,10 @@ mod wording;
 mod world;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use api::automation::{ImageUpdateAutomation, ImageUpdateAutomationStatus};
-use api::condition::{self, CommonStatus as _, Notice, Outcome};
+use api::condition::{self, CommonStatus as _, Notice};
 use api::keys::RECONCILE_REQUESTED_AT;
 use futures::StreamExt as _;
 use jiff::Timestamp;
@@ -27,40 +27,41 @@ use kube::core::DeserializeGuard;
 use kube::runtime::controller::{Action, Controller};
 use kube::runtime::{PredicateConfig, WatchStreamExt as _, reflector, watcher};
 use kube::{Resource as _, ResourceExt as _};
-use tokio_util::sync::CancellationToken;
 
 use crate::chain::Chain;
-use crate::cluster::{Announce, Memory, Report, Reporter, Requeue, Shared, release};
+use crate::cloud::CloudLogins;
+use crate::cluster::{Memory, Report, Reporter, Requeue, Shared, release};
 use crate::nudge::Nudger;
+use crate::process::{Ending, Sync};
 use crate::writers::Writers;
 use known::Known;
 use run::{Ended, Run};
-use world::World;
+pub(crate) use source::checkout_ref;
+use world::{World, source_of};
 
 /// The name events are reported by; alerts match on it.
 const CONTROLLER: &str = "image-automation-controller";
-
-/// How long pushes under way may still take when the process is asked to end.
-const GRACE: Duration = Duration::from_secs(6);
 
 type Guarded = DeserializeGuard<ImageUpdateAutomation>;
 
 /// What a reconcile works with.
 struct Context {
-    shared: Shared,
+    shared: Arc<Shared>,
     writers: Writers,
+    logins: CloudLogins,
     world: Arc<World>,
     memory: Memory<ImageUpdateAutomationStatus>,
     known: Known,
     nudger: Nudger,
 }
 
-/// Looks after all automations until `stop`, and stops the writers then; `ready` is called once all objects are known.
+/// Looks after all automations until it is told to end; what is under way is finished then, or abandoned.
 pub async fn run(
-    shared: Shared,
+    shared: Arc<Shared>,
     writers: Writers,
-    ready: impl FnOnce() + Send,
-    stop: CancellationToken,
+    logins: CloudLogins,
+    synced: Sync,
+    ending: Ending,
 ) {
     let options = Arc::clone(&shared.options);
     let (world, woken) = World::new();
@@ -71,7 +72,8 @@ pub async fn run(
         nudger: Nudger::new(shared.client.clone()),
         world: Arc::clone(&world),
         writers: writers.clone(),
-        shared: shared.clone(),
+        logins,
+        shared: Arc::clone(&shared),
     });
     let (store, writer) = reflector::store();
     let mut selected = watcher::Config::default();
@@ -89,24 +91,18 @@ pub async fn run(
         .predicate_filter(own_change, PredicateConfig::default());
     let controller = async {
         world.known().await;
-        ready();
+        synced.done();
         Controller::for_stream(changed, store.clone())
             .reconcile_on(woken)
-            .graceful_shutdown_on(stop.clone().cancelled_owned())
+            .graceful_shutdown_on(ending.stop.clone().cancelled_owned())
             .run(reconcile, retry, Arc::clone(&context))
             .for_each(|_| std::future::ready(()))
             .await;
     };
-    let end = async {
-        stop.cancelled().await;
-        tokio::time::sleep(GRACE).await;
-        writers.stop();
-    };
-    let watches = world.follow(&shared, &store);
-    tokio::pin!(end);
     tokio::select! {
-        () = async { tokio::join!(controller, &mut end).0 } => {}
-        () = watches => {}
+        () = controller => {}
+        () = world.follow(&shared, &store) => {}
+        () = ending.abandon.cancelled() => {}
     }
     writers.stop();
 }
@@ -164,23 +160,22 @@ async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action
     if object.spec.suspend {
         return reporter.record(before).await;
     }
-    let woken = context.known.take_woken(&uid, &context.world, object);
+    let asked = reporter.request().is_some() || reporter.is_new_generation();
+    let generation = context.world.repository_generation(&source_of(object));
     let run = Run {
         context: &context,
         object,
         status: &before,
-        asked: reporter.request().is_some(),
         is_new: reporter.is_new_generation(),
-        due: woken.due,
-        started: now(),
+        by_source: context.known.source_changed(&uid, generation),
+        due: context.known.due(&uid, asked, Instant::now()),
     };
-    let progress = reporter.progress();
+    let (progress, started) = (reporter.progress(), now());
     let ended = reporter.watch(&progress, run.carry_out()).await?;
     let Some(ended) = ended else {
         return Ok(Action::await_change());
     };
-    let asked = run.asked || run.is_new;
-    let report = report(&before, ended, asked, woken.by_source, run.started.clone(), progress);
+    let report = report(&before, ended, asked, started, progress);
     if let Requeue::After(delay) = report.requeue {
         context.known.plan(&uid, Instant::now() + delay);
     }
@@ -192,7 +187,6 @@ fn report(
     before: &ImageUpdateAutomationStatus,
     ended: Ended,
     asked: bool,
-    by_source: bool,
     started: Time,
     progress: String,
 ) -> Report<ImageUpdateAutomationStatus> {
@@ -204,7 +198,7 @@ fn report(
         status.last_automation_run_time = Some(started);
     }
     Report {
-        announce: ended.announce(by_source),
+        announce: ended.announce(),
         requeue: ended.requeue(),
         status,
         outcome,
@@ -216,13 +210,3 @@ fn now() -> Time {
     let seconds = Timestamp::now().as_second();
     Time(Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH))
 }
-
-/// Says that all is well.
-fn up_to_date() -> Outcome {
-    Outcome::Ready {
-        message: decide::UP_TO_DATE.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,5 +1,6 @@
 //! Acts on what the engine decides: registries, Git, and (from the cluster) Kubernetes.
 
+pub mod automation;
 pub mod chain;
 pub mod cloud;
 pub mod cluster;
@@ -7,6 +8,7 @@ pub mod events;
 pub mod git;
 pub mod local;
 pub mod metrics;
+pub mod nudge;
 pub mod process;
 pub mod registry;
 pub mod resources;

@@ -30,6 +30,7 @@ use crate::git::{Cancel, DEFAULT_ATTEMPTS, Remote, Settings, TransportError};
 use crate::metrics::Metrics;
 
 pub(crate) use pace::{newest_in_range, pause};
+pub(crate) use task::revision;
 pub use task::{Done, Failure, Task, Tips};
 pub use writer::Writer;
 

@@ -6,8 +6,8 @@ use api::automation::ImageUpdateAutomationStatus;
 use api::policy::ImageRef;
 use engine::branch::{Plan, Reference, Target};
 
-use crate::writers::{Tips, revision};
 use crate::git::Listing;
+use crate::writers::{Tips, revision};
 
 /// What Ready says when all is well.
 pub(super) const UP_TO_DATE: &str = "repository up-to-date";
@@ -153,8 +153,14 @@ mod tests {
         assert!(!in_sync(&same, &listing(2, 9), None, &status));
         let other = branch("main", Some("updates"));
         assert!(in_sync(&other, &listing(1, 2), None, &status));
-        assert!(!in_sync(&other, &listing(1, 3), None, &status), "the push branch moved");
-        assert!(!in_sync(&other, &listing(3, 2), None, &status), "the checkout branch moved");
+        assert!(
+            !in_sync(&other, &listing(1, 3), None, &status),
+            "the push branch moved"
+        );
+        assert!(
+            !in_sync(&other, &listing(3, 2), None, &status),
+            "the checkout branch moved"
+        );
     }
 
     #[test]

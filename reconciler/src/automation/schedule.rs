@@ -41,7 +41,13 @@ mod tests {
     fn remotes_are_spread_over_the_interval() {
         let now = Duration::from_secs(1_780_000_000);
         let late = (0..1000)
-            .map(|remote| until_next(now, Duration::from_secs(600), &format!("https://git/{remote}")))
+            .map(|remote| {
+                until_next(
+                    now,
+                    Duration::from_secs(600),
+                    &format!("https://git/{remote}"),
+                )
+            })
             .filter(|wait| *wait > Duration::from_secs(300))
             .count();
         assert!((400..600).contains(&late), "{late}");

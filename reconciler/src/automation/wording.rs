@@ -102,9 +102,9 @@ fn order(error: &OrderError) -> Trouble {
 
 fn git(error: &GitError, named: Named) -> Trouble {
     match error {
-        GitError::MissingRef { address, .. } if named == Named::ByDefault => {
-            Trouble::checkout(format_args!("unable to clone '{address}': reference not found"))
-        }
+        GitError::MissingRef { address, .. } if named == Named::ByDefault => Trouble::checkout(
+            format_args!("unable to clone '{address}': reference not found"),
+        ),
         GitError::PushFailed(_)
         | GitError::ForcesCheckout(_)
         | GitError::PushOption(_)
@@ -175,7 +175,10 @@ mod tests {
                 "failed to update source: failed to push to remote: malformed refspec, separators are wrong",
             ),
         ] {
-            assert_eq!(said(&failure), (Reason::GitOperationFailed, text.to_owned()));
+            assert_eq!(
+                said(&failure),
+                (Reason::GitOperationFailed, text.to_owned())
+            );
         }
     }
 

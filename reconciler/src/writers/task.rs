@@ -92,7 +92,7 @@ fn checkout(plan: &branch::Plan, listing: &Listing) -> Option<(Option<String>, O
 
 /// Writes the revision of what a plan checks out, or of `commit` in its place.
 #[must_use]
-pub(super) fn revision(
+pub(crate) fn revision(
     plan: &branch::Plan,
     listing: &Listing,
     commit: Option<Oid>,

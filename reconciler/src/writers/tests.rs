@@ -69,7 +69,7 @@ impl Bench {
 
     fn submit(&self, tasks: Vec<Task>) -> Vec<Result<Done, Failure>> {
         let writer = self.writer();
-        let all = tasks.into_iter().map(|task| writer.submit(task));
+        let all = tasks.into_iter().map(|task| writer.submit(move || task));
         self.fixture.runtime.block_on(join_all(all))
     }
 
@@ -294,7 +294,7 @@ fn a_push_nobody_was_told_of_is_found_again_by_the_next_process() {
     let run = |tasks: Vec<Task>| {
         let writers = Bench::writers(&bench.fixture, Some(storage.path()));
         let writer = bench.writer_of(&writers);
-        let all = tasks.into_iter().map(|task| writer.submit(task));
+        let all = tasks.into_iter().map(|task| writer.submit(move || task));
         bench.fixture.runtime.block_on(join_all(all))
     };
     let first = run(vec![task(0, "2.0.0"), task(1, "2.0.0")]);
@@ -359,7 +359,7 @@ fn stopping_tells_all_who_wait() {
     let bench = Bench::new(1);
     let writer = bench.writer();
     let stopped = bench.fixture.runtime.block_on(async {
-        let waiting = tokio::spawn(async move { writer.submit(task(0, "2.0.0")).await });
+        let waiting = tokio::spawn(async move { writer.submit(|| task(0, "2.0.0")).await });
         tokio::task::yield_now().await;
         bench.writers.stop();
         waiting.await.unwrap()

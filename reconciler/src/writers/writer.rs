@@ -25,7 +25,7 @@ pub struct Writer {
 }
 
 struct Waiting {
-    task: Task,
+    task: Box<dyn FnOnce() -> Task + Send>,
     reply: oneshot::Sender<Result<Done, Failure>>,
 }
 
@@ -101,10 +101,16 @@ impl Writer {
 
     /// Hands a task over and waits until it is done. Who stops waiting before its batch began takes the task back.
     ///
+    /// `task` is called when the batch begins, so that what changed while it waited is in it.
+    ///
     /// # Errors
     ///
     /// When the task cannot be done; others of its batch may be.
-    pub async fn submit(self: &Arc<Self>, task: Task) -> Result<Done, Failure> {
+    pub async fn submit(
+        self: &Arc<Self>,
+        task: impl FnOnce() -> Task + Send + 'static,
+    ) -> Result<Done, Failure> {
+        let task = Box::new(task);
         let (reply, answer) = oneshot::channel();
         let attended = {
             let mut queue = lock(&self.queue);
@@ -158,7 +164,7 @@ impl Writer {
         let (tasks, replies): (Vec<Task>, Vec<_>) = waiting
             .into_iter()
             .filter(|one| !one.reply.is_closed())
-            .map(|one| (one.task, one.reply))
+            .map(|one| ((one.task)(), one.reply))
             .unzip();
         let Some(timeout) = tasks.iter().map(|task| task.timeout).max() else {
             return;
