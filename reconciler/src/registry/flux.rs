@@ -7,7 +7,8 @@ use std::fmt;
 
 use reqwest::Url;
 
-use super::error::{Answer, RegistryError, Sent};
+use super::answer::Answer;
+use super::error::{RegistryError, Sent};
 
 /// Prints an error as Flux would.
 pub struct InFluxWords<'a>(pub &'a RegistryError);
