@@ -19,13 +19,14 @@ use std::time::Instant;
 use api::automation::{ImageUpdateAutomation, ImageUpdateAutomationStatus};
 use api::condition::{self, CommonStatus as _, Notice};
 use api::keys::RECONCILE_REQUESTED_AT;
-use futures::StreamExt as _;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::Api;
 use kube::core::DeserializeGuard;
-use kube::runtime::controller::{Action, Controller};
-use kube::runtime::{PredicateConfig, WatchStreamExt as _, reflector, watcher};
+use kube::runtime::controller::{self, Action, ReconcileRequest, applier};
+use kube::runtime::reflector::{self, ObjectRef};
+use kube::runtime::{PredicateConfig, WatchStreamExt as _, watcher};
 use kube::{Resource as _, ResourceExt as _};
 
 use crate::chain::Chain;
@@ -84,20 +85,35 @@ pub async fn run(
         Some(namespace) => Api::namespaced(shared.client.clone(), namespace),
         None => Api::all(shared.client.clone()),
     };
+    let gone = Arc::clone(&context);
     let changed = watcher(automations, selected)
         .default_backoff()
         .reflect(writer)
+        .inspect_ok(move |event| gone.forget_deleted(event))
         .applied_objects()
-        .predicate_filter(own_change, PredicateConfig::default());
+        .predicate_filter(own_change, PredicateConfig::default())
+        .map_ok(|object| ReconcileRequest::from(ObjectRef::from_obj(&object)));
+    let queue = stream::select(changed, woken.map(|woken| Ok(woken.into())))
+        .take_until(ending.stop.clone().cancelled_owned());
     let controller = async {
         world.known().await;
         synced.done();
-        Controller::for_stream(changed, store.clone())
-            .reconcile_on(woken)
-            .graceful_shutdown_on(ending.stop.clone().cancelled_owned())
-            .run(reconcile, retry, Arc::clone(&context))
-            .for_each(|_| std::future::ready(()))
-            .await;
+        let reconcile = |object, context| Box::pin(reconcile(object, context));
+        let config = controller::Config::default();
+        applier(
+            reconcile,
+            retry,
+            Arc::clone(&context),
+            store.clone(),
+            queue,
+            config,
+        )
+        .for_each(|done| async {
+            if let Err(controller::Error::QueueError(error)) = done {
+                tracing::warn!(error = %Chain(&error), "cannot watch automations, trying again");
+            }
+        })
+        .await;
     };
     tokio::select! {
         () = controller => {}
@@ -105,6 +121,20 @@ pub async fn run(
         () = ending.abandon.cancelled() => {}
     }
     writers.stop();
+}
+
+impl Context {
+    fn forget_deleted(&self, event: &watcher::Event<Guarded>) {
+        let watcher::Event::Delete(object) = event else {
+            return;
+        };
+        let uid = object.uid().unwrap_or_default();
+        self.memory.forget(&uid);
+        self.known.forget(&uid);
+        let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+        let metrics = &self.shared.metrics;
+        metrics.forget("ImageUpdateAutomation", &namespace, &name);
+    }
 }
 
 /// What of an automation calls for a reconcile when it changes: neither its status nor its labels.
@@ -147,11 +177,6 @@ async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action
     };
     let uid = object.uid().unwrap_or_default();
     if object.meta().deletion_timestamp.is_some() {
-        context.memory.forget(&uid);
-        context.known.forget(&uid);
-        let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
-        let metrics = &context.shared.metrics;
-        metrics.forget("ImageUpdateAutomation", &namespace, &name);
         release(&context.shared.client, object).await?;
         return Ok(Action::await_change());
     }

@@ -198,8 +198,9 @@ async fn write(
         spec: after,
     };
     let params = PatchParams::apply(FIELD_MANAGER).force();
-    let applied = inventories.patch(&name, &params, &Patch::Apply(&inventory));
-    applied.await.map(drop)
+    let patch = Patch::Apply(&inventory);
+    let applied = inventories.patch(&name, &params, &patch).await;
+    applied.map(drop)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::super::*;
 use super::fixture::{Fixture, answer, last_tag, on_main, set_image};
 use crate::chain::Chain;
 
-fn failure(fixture: &Fixture, remote: &Remote) -> TransportError {
+fn failure(remote: &Remote) -> TransportError {
     match remote.list().unwrap_err() {
         GitError::Remote { source, .. } => *source,
         other => panic!("{other:?}"),
@@ -99,11 +99,11 @@ fn statuses_are_told_apart() {
     let fixture = Fixture::with_repository();
     let missing = fixture.remote_at(&fixture.url("missing.git"));
     assert!(matches!(
-        failure(&fixture, &missing),
+        failure(&missing),
         TransportError::RepositoryNotFound(_)
     ));
     fixture.before(|_, _| Some(answer(StatusCode::FORBIDDEN, "text/plain", "no access\n")));
-    let forbidden = failure(&fixture, &fixture.remote());
+    let forbidden = failure(&fixture.remote());
     assert_eq!(forbidden.to_string(), "authorization failed: no access");
     fixture.before(|_, _| {
         let mut answer = answer(StatusCode::TOO_MANY_REQUESTS, "text/html", "<html>");
@@ -112,7 +112,7 @@ fn statuses_are_told_apart() {
             .insert("retry-after", "7".parse().unwrap());
         Some(answer)
     });
-    match failure(&fixture, &fixture.remote()) {
+    match failure(&fixture.remote()) {
         TransportError::Status {
             status,
             text,
@@ -129,7 +129,7 @@ fn statuses_are_told_apart() {
 fn a_login_page_is_recognised() {
     let fixture = Fixture::with_repository();
     fixture.before(|_, _| Some(answer(StatusCode::OK, "text/html; charset=utf-8", "<html>")));
-    let error = failure(&fixture, &fixture.remote());
+    let error = failure(&fixture.remote());
     match &error {
         TransportError::NotGit {
             content_type,
@@ -195,13 +195,13 @@ fn a_renamed_repository_is_followed_on_the_same_server() {
 fn redirects_elsewhere_and_in_circles_are_not_followed() {
     let fixture = Fixture::with_repository();
     fixture.before(|_, _| Some(redirect("https://me:pw@evil.example/x?token=1".to_owned())));
-    let elsewhere = failure(&fixture, &fixture.remote());
+    let elsewhere = failure(&fixture.remote());
     assert_eq!(
         elsewhere.to_string(),
         "the server redirects to https://evil.example/x, which is not followed: use that URL if it is right"
     );
     fixture.before(|_, uri| Some(redirect(uri.to_string())));
-    let circle = failure(&fixture, &fixture.remote());
+    let circle = failure(&fixture.remote());
     assert!(matches!(circle, TransportError::RedirectLoop));
 }
 
@@ -219,7 +219,7 @@ fn a_silent_server_is_given_up_in_time() {
     let mut settings = Settings::local(&url, None).unwrap();
     settings.timeout = Duration::from_millis(200);
     let remote = Remote::new(settings, fixture.runtime.handle().clone()).unwrap();
-    let error = failure(&fixture, &remote);
+    let error = failure(&remote);
     assert_eq!(error.to_string(), "timed out after 0.2 s");
 }
 
@@ -244,7 +244,7 @@ fn a_server_that_drips_is_given_up_in_time() {
     let mut settings = Settings::local(&url, None).unwrap();
     settings.timeout = Duration::from_millis(500);
     let remote = Remote::new(settings, fixture.runtime.handle().clone()).unwrap();
-    let error = failure(&fixture, &remote);
+    let error = failure(&remote);
     assert!(matches!(error, TransportError::Timeout(_)), "{error:?}");
     drop((remote, fixture));
     dripping.join().unwrap();
@@ -261,16 +261,10 @@ fn cancelling_stops_a_running_operation_and_every_later_one() {
         std::thread::sleep(Duration::from_millis(100));
         cancel.cancel();
     });
-    assert!(matches!(
-        failure(&fixture, &remote),
-        TransportError::Cancelled
-    ));
+    assert!(matches!(failure(&remote), TransportError::Cancelled));
     stopper.join().unwrap();
     assert!(started.elapsed() < Duration::from_secs(15));
-    assert!(matches!(
-        failure(&fixture, &remote),
-        TransportError::Cancelled
-    ));
+    assert!(matches!(failure(&remote), TransportError::Cancelled));
 }
 
 #[test]
