@@ -1,5 +1,6 @@
 //! Acts on what the engine decides: registries, Git, and (from the cluster) Kubernetes.
 
+pub mod automation;
 pub mod chain;
 pub mod cloud;
 pub mod cluster;
@@ -8,6 +9,7 @@ pub mod feed;
 pub mod git;
 pub mod local;
 pub mod metrics;
+pub mod nudge;
 pub mod policy;
 pub mod process;
 pub mod registry;
@@ -17,3 +19,4 @@ pub mod secret;
 pub mod source;
 pub mod store;
 pub mod update;
+pub mod writers;
