@@ -5,5 +5,8 @@
     reason = "a test that cannot go on fails where it stands"
 )]
 
+mod flux_cli;
 mod ground;
+mod guide;
+mod stage;
 mod workloads;
