@@ -22,7 +22,8 @@ mod credential_helper;
 mod credentials;
 mod error;
 mod flights;
-
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod hosts;
 mod link;
 mod listing;
