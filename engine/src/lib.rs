@@ -9,5 +9,6 @@ pub mod path;
 pub mod pattern;
 pub mod policy;
 pub mod range;
+pub mod schedule;
 pub mod template;
 pub mod version;

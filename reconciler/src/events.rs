@@ -1,4 +1,6 @@
 //! Telling people what happened: what is to be told is queued here, so that no reconcile waits for it.
+//!
+//! A [`Delivery`] takes it from the queue to the API server, and what is more than a trace to notification-controller.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,6 +9,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Resource;
 use tokio::sync::mpsc;
+
+mod delivery;
+mod post;
+mod record;
+mod series;
+#[cfg(test)]
+mod tests;
+
+pub use delivery::Delivery;
 
 /// Annotations that go along with events begin with this.
 const METADATA_PREFIX: &str = "event.toolkit.fluxcd.io/";
@@ -61,7 +72,7 @@ impl Events {
         }
     }
 
-    /// Returns how many notices were lost.
+    /// Returns how many notices were lost that no delivery has counted yet.
     pub fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
     }

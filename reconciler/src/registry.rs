@@ -16,12 +16,14 @@ use reqwest::redirect;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
+mod answer;
 mod auth_key;
 mod challenge;
 mod credential_helper;
 mod credentials;
 mod error;
 mod flights;
+mod flux;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod hosts;
@@ -29,7 +31,7 @@ mod link;
 mod listing;
 mod manifest;
 mod proxy;
-mod redact;
+pub(crate) mod redact;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -38,8 +40,10 @@ mod token;
 mod user_config;
 mod wire;
 
+pub use answer::Answer;
 pub use credentials::{Credential, CredentialError, Keychain};
-pub use error::{Answer, RegistryError, Sent};
+pub use error::{RegistryError, Sent};
+pub use flux::InFluxWords;
 pub use hosts::{Hosts, Quota};
 pub use listing::{Limits, Listing, TagList, Validator};
 pub use manifest::Digest;

@@ -326,31 +326,35 @@ impl Session {
 
     /// Pings over HTTPS, and over plain HTTP if that fails or takes long. The first answer wins.
     ///
-    /// Where neither answers, the error is what HTTPS met, unless the host listens to plain HTTP.
+    /// Where neither answers, the error holds what both met.
     async fn race(
         &self,
         https: Url,
         http: Url,
         deadline: Deadline,
     ) -> Result<(Reply, Url), RegistryError> {
-        let better = |https: RegistryError| {
-            |http: RegistryError| {
-                if http.is_from_a_listener() {
-                    http
-                } else {
-                    https
-                }
-            }
+        let neither = |https: RegistryError, http: RegistryError| match (https, http) {
+            // Time was what was missing, whatever the other one met.
+            (late @ RegistryError::Timeout { .. }, _)
+            | (_, late @ RegistryError::Timeout { .. }) => late,
+            (https, http) => RegistryError::Unreachable {
+                https: Box::new(https),
+                http: Box::new(http),
+            },
         };
         let mut secure = std::pin::pin!(self.ping(https, deadline));
         let early = tokio::time::timeout(self.wire.pace.plain_http_delay, &mut secure).await;
         let mut plain = std::pin::pin!(self.ping(http, deadline));
         match early {
             Ok(Ok(answered)) => Ok(answered),
-            Ok(Err(fault)) => plain.await.map_err(better(fault)),
+            Ok(Err(https)) => plain.await.map_err(|http| neither(https, http)),
             Err(_) => match select(&mut secure, &mut plain).await {
-                Either::Left((Err(fault), plain)) => plain.await.map_err(better(fault)),
-                Either::Right((Err(_), secure)) => secure.await,
+                Either::Left((Err(https), plain)) => {
+                    plain.await.map_err(|http| neither(https, http))
+                }
+                Either::Right((Err(http), secure)) => {
+                    secure.await.map_err(|https| neither(https, http))
+                }
                 Either::Left((answered, _)) | Either::Right((answered, _)) => answered,
             },
         }
@@ -379,6 +383,7 @@ impl Session {
             fault,
             RegistryError::ConnectionRefused { .. }
                 | RegistryError::Network { .. }
+                | RegistryError::Unreachable { .. }
                 | RegistryError::Tls { .. }
         );
         if unreachable {

@@ -12,6 +12,7 @@ mod credential_sources;
 mod digests;
 mod failures;
 mod fake;
+mod flux;
 mod listings;
 mod proxies;
 mod tls;

@@ -10,7 +10,8 @@ use reqwest::{Method, StatusCode, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;
 
-use super::error::{Answer, RegistryError, Sent};
+use super::answer::Answer;
+use super::error::{RegistryError, Sent};
 use super::hosts::{Host, Hosts, retry_after};
 
 /// How much of the body of a failure is read, in bytes.

@@ -274,7 +274,7 @@ async fn nobody_listening_is_told_at_once() {
         .await
         .unwrap_err();
     assert!(
-        matches!(fault, RegistryError::ConnectionRefused { .. }),
+        matches!(fault, RegistryError::Unreachable { .. }),
         "{fault:?}"
     );
     assert_eq!(
@@ -282,6 +282,13 @@ async fn nobody_listening_is_told_at_once() {
         format!(
             "Get \"https://{}/v2/\": connection refused",
             repository.registry()
+        )
+    );
+    let (address, refused) = (repository.registry(), "connect: connection refused");
+    assert_eq!(
+        InFluxWords(&fault).to_string(),
+        format!(
+            "Get \"https://{address}/v2/\": dial tcp {address}: {refused}; Get \"http://{address}/v2/\": dial tcp {address}: {refused}"
         )
     );
     assert!(fault.is_transient());
