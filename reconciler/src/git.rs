@@ -42,9 +42,9 @@ pub use settings::{
     Access, ClientCertificate, DEFAULT_TIMEOUT, Identity, Proxy, Settings, SettingsError, Ssh, Tls,
 };
 pub use signing::{OpenPgpError, SignError, SigningError, SigningKey, SshKeyError};
-pub use tree::{Blob, Blobs, File, Files, Kind};
+pub use tree::{Blob, Blobs, Child, File, Files, Kind, Place};
 pub use url::{Address, AddressError, SshAddress, UserInfo};
-pub use writer::{DEFAULT_ATTEMPTS, Job, Tip, WriteError, Written};
+pub use writer::{DEFAULT_ATTEMPTS, Job, Stage, Tip, Watch, WriteError, Written};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -29,7 +29,7 @@ mod link;
 mod listing;
 mod manifest;
 mod proxy;
-mod redact;
+pub(crate) mod redact;
 mod session;
 #[cfg(test)]
 mod tests;
