@@ -4,6 +4,7 @@ pub mod automation;
 pub mod chain;
 pub mod cloud;
 pub mod cluster;
+pub mod controllers;
 pub mod events;
 pub mod feed;
 pub mod git;
