@@ -26,6 +26,7 @@ use secrecy::ExposeSecret as _;
 use tokio::sync::OnceCell;
 
 use crate::git::{self, Access};
+use crate::metrics::Metrics;
 use crate::registry::{Credential, ProxyChoice, TlsOptions};
 use crate::secret::SecretData;
 
@@ -47,7 +48,7 @@ mod service_account;
 mod tests;
 mod xml;
 
-pub use cache::{CacheLimits, CacheStats};
+pub use cache::{Beneficiary, CacheLimits};
 pub use environment::Environment;
 pub use error::{AccountError, AnnotationError, AppError, AppMisuse, CloudError, RepositoryError};
 pub use github::reject_app_data;
@@ -124,6 +125,8 @@ pub struct RegistryLogin<'a> {
     pub cloud: Cloud,
     /// Its host, with the port if the image names one.
     pub host: &'a str,
+    /// The object that wants it.
+    pub whose: Beneficiary<'a>,
     /// Who logs in.
     pub identity: Identity<'a>,
     /// What the way to the cloud trusts, as the way to the registry does.
@@ -141,6 +144,8 @@ pub struct GitLogin<'a> {
     pub url: &'a str,
     /// The Secret of the `GitRepository`: that of an App. Only `github` reads it.
     pub secret: Option<&'a SecretData>,
+    /// The object that wants it.
+    pub whose: Beneficiary<'a>,
     /// Who logs in, where that is not an App.
     pub identity: Identity<'a>,
     /// What the way to the cloud trusts, as the way to the remote does.
@@ -156,6 +161,8 @@ pub struct CloudLogins(Arc<Office>);
 impl CloudLogins {
     /// Makes logins of what the environment says; without `accounts`, only the program's own identity can be used.
     ///
+    /// What the cache does is counted in `metrics`.
+    ///
     /// # Errors
     ///
     /// When the HTTP library cannot be set up.
@@ -167,11 +174,12 @@ impl CloudLogins {
         environment: Environment,
         accounts: Option<ServiceAccounts>,
         limits: CacheLimits,
+        metrics: Metrics,
     ) -> Result<Self, CloudError> {
         Ok(Self(Arc::new(Office {
             environment,
             accounts,
-            cache: TokenCache::new(limits),
+            cache: TokenCache::new(limits, metrics),
             node: Http::of_node()?,
             cluster: OnceCell::new(),
         })))
@@ -201,7 +209,12 @@ impl CloudLogins {
                 let scope = azure::DEVOPS_SCOPE.to_owned();
                 let access = self
                     .0
-                    .access(Purpose::Azure { scope }, login.identity, &route)
+                    .access(
+                        Purpose::Azure { scope },
+                        login.identity,
+                        login.whose,
+                        &route,
+                    )
                     .await;
                 let (_, grant) = access.map_err(CloudError::within(CloudError::GitAccess))?;
                 return Ok(Access::Bearer(grant.secret));
@@ -211,12 +224,6 @@ impl CloudLogins {
             username: grant.name,
             password: grant.secret,
         })
-    }
-
-    /// What the cache of tokens has done so far.
-    #[must_use]
-    pub fn stats(&self) -> CacheStats {
-        self.0.cache.stats()
     }
 
     async fn registry_grant(&self, login: &RegistryLogin<'_>) -> Result<Grant, CloudError> {
@@ -244,7 +251,7 @@ impl CloudLogins {
             aws::registry::Registry::Private(_) => "private",
         };
         let (office, route) = (Arc::clone(&self.0), route.clone());
-        self.registry_password(key, what, || {
+        self.registry_password(key, what, login.whose, || {
             async move {
                 let http = Http::new(&route)?;
                 aws::registry::login(&office.means(&http), &registry, &keys).await
@@ -261,7 +268,7 @@ impl CloudLogins {
             .registry_access(Purpose::Azure { scope }, login, route)
             .await?;
         let (office, route, host) = (Arc::clone(&self.0), route.clone(), login.host.to_owned());
-        self.registry_password(key, login.host, || {
+        self.registry_password(key, login.host, login.whose, || {
             async move {
                 let http = Http::new(&route)?;
                 azure::login(&office.means(&http), &host, &token).await
@@ -277,7 +284,10 @@ impl CloudLogins {
         login: &RegistryLogin<'_>,
         route: &Route,
     ) -> Result<(Key, Grant), CloudError> {
-        let access = self.0.access(purpose, login.identity, route).await;
+        let access = self
+            .0
+            .access(purpose, login.identity, login.whose, route)
+            .await;
         access.map_err(CloudError::within(CloudError::RegistryAccess))
     }
 
@@ -286,13 +296,14 @@ impl CloudLogins {
         &self,
         access: Key,
         registry: &str,
+        whose: Beneficiary<'_>,
         fetch: impl FnOnce() -> BoxFuture<'static, Result<Grant, CloudError>>,
     ) -> Result<Grant, CloudError> {
         let key = Key::new([
             ("access", access.as_bytes()),
             ("registry", registry.as_bytes()),
         ]);
-        let password = self.0.cache.get_or_fetch(key, fetch).await;
+        let password = self.0.cache.get_or_fetch(key, whose, fetch).await;
         password.map_err(CloudError::within(CloudError::RegistryCredentials))
     }
 
@@ -301,7 +312,7 @@ impl CloudLogins {
         let region = repository.region.clone();
         let access = self
             .0
-            .access(Purpose::Aws { region }, login.identity, route)
+            .access(Purpose::Aws { region }, login.identity, login.whose, route)
             .await;
         let (key, keys) = access.map_err(CloudError::within(CloudError::GitAccess))?;
         let address = repository.address();
@@ -310,7 +321,7 @@ impl CloudLogins {
             ("repository", address.as_bytes()),
         ]);
         let sign = || std::future::ready(Ok(repository.login(&keys, Timestamp::now()))).boxed();
-        self.0.cache.get_or_fetch(key, sign).await
+        self.0.cache.get_or_fetch(key, login.whose, sign).await
     }
 
     async fn github(&self, login: &GitLogin<'_>, route: Route) -> Result<Grant, CloudError> {
@@ -318,14 +329,12 @@ impl CloudLogins {
         let (digest, way) = (app.digest(), route.key());
         let key = Key::new([("app", digest.as_bytes()), ("route", way.as_bytes())]);
         let fetch = || async move { app.login(&Http::new(&route)?).await }.boxed();
-        self.0.cache.get_or_fetch(key, fetch).await
+        self.0.cache.get_or_fetch(key, login.whose, fetch).await
     }
 }
 
 impl fmt::Debug for CloudLogins {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CloudLogins")
-            .field("stats", &self.stats())
-            .finish_non_exhaustive()
+        f.write_str("CloudLogins(..)")
     }
 }

@@ -54,10 +54,6 @@ pub struct TagStore {
     /// Where the file is; `None` for a store in memory.
     directory: Option<PathBuf>,
     state: RwLock<State>,
-    /// Repositories whose tags a policy is waiting for although no scan is due.
-    pub wanted: Mailbox,
-    /// Repositories whose tags the store had not, and has now.
-    pub refilled: Mailbox,
 }
 
 #[derive(Debug)]
@@ -121,8 +117,6 @@ impl TagStore {
                 database,
                 durable: Durable::now(),
             }),
-            wanted: Mailbox::default(),
-            refilled: Mailbox::default(),
         }
     }
 

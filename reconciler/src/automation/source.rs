@@ -14,7 +14,7 @@ use super::Context;
 use super::wording::{Named, Trouble};
 use super::world::source_of;
 use crate::chain::Chain;
-use crate::cloud::{self, GitLogin, Identity, reject_app_data};
+use crate::cloud::{self, Beneficiary, GitLogin, Identity, reject_app_data};
 use crate::cluster::{CrossNamespace, Secrets};
 use crate::git::{
     Access, DEFAULT_TIMEOUT, Proxy, Settings, SettingsError, SigningError, SigningKey,
@@ -56,7 +56,10 @@ pub(super) async fn prepare(
         )));
     };
     let key = source_of(automation);
-    let own = automation.namespace().unwrap_or_default();
+    let (own, name) = (
+        automation.namespace().unwrap_or_default(),
+        automation.name_any(),
+    );
     let options = &context.shared.options;
     if options.cross_namespace == CrossNamespace::Blocked && key.namespace != own {
         let text =
@@ -87,7 +90,12 @@ pub(super) async fn prepare(
         force_push_branch: options.gates.git_force_push_branch,
     };
     let plan = branch::plan(checkout.as_ref(), push, gates).map_err(Trouble::manager)?;
-    let writer = writer(context, &own, &key, &repository).await?;
+    let whose = Beneficiary {
+        kind: "ImageUpdateAutomation",
+        namespace: &own,
+        name: &name,
+    };
+    let writer = writer(context, whose, &key, &repository).await?;
     Ok(Source {
         writer,
         plan,
@@ -135,7 +143,7 @@ fn timeout(repository: &GitRepository) -> Duration {
 /// Returns the writer of a repository's remote, reached as the repository says.
 async fn writer(
     context: &Context,
-    namespace: &str,
+    whose: Beneficiary<'_>,
     key: &ObjectKey,
     repository: &GitRepository,
 ) -> Result<Arc<Writer>, Trouble> {
@@ -190,12 +198,13 @@ async fn writer(
         GitProvider::Github => Some(cloud::GitProvider::Github),
     };
     let default = context.shared.options.default_service_account.as_deref();
-    let identity = Identity::choose(namespace, account, default);
+    let identity = Identity::choose(whose.namespace, account, default);
     if let Some(provider) = provider {
         let login = GitLogin {
             provider,
             url: &spec.url,
             secret: data,
+            whose,
             identity,
             tls: &settings.tls,
             proxy: settings.proxy.as_ref(),

@@ -7,7 +7,7 @@ use futures::FutureExt as _;
 use secrecy::SecretString;
 use tokio::sync::OnceCell;
 
-use super::cache::{Key, TokenCache};
+use super::cache::{Beneficiary, Key, TokenCache};
 use super::environment::Environment;
 use super::error::CloudError;
 use super::gcp::cluster::Cluster;
@@ -103,6 +103,7 @@ impl Office {
         self: &Arc<Self>,
         purpose: Purpose,
         identity: Identity<'_>,
+        whose: Beneficiary<'_>,
         route: &Route,
     ) -> Result<(Key, Grant), CloudError> {
         let account = Account::of(identity, self.accounts.as_ref()).await?;
@@ -110,7 +111,7 @@ impl Office {
         let key = request.key(route);
         let (office, route) = (Arc::clone(self), route.clone());
         let fetch = || async move { office.fetch(request, &route).await }.boxed();
-        Ok((key, self.cache.get_or_fetch(key, fetch).await?))
+        Ok((key, self.cache.get_or_fetch(key, whose, fetch).await?))
     }
 
     async fn request(

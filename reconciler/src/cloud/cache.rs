@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::error::CloudError;
 use super::grant::Grant;
+use crate::metrics::{Metrics, TokenLookup, TokenRequest};
 
 /// The longest a grant is ever kept.
 const LONGEST: Duration = Duration::from_secs(3600);
@@ -39,19 +40,15 @@ impl Default for CacheLimits {
     }
 }
 
-/// What the cache has done so far, for metrics.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CacheStats {
-    /// Requests that were answered without asking a cloud, or together with another one.
-    pub hits: u64,
-    /// Requests for which a cloud was asked, with success.
-    pub misses: u64,
-    /// Requests that ended with an error.
-    pub failures: u64,
-    /// Grants that had to make room.
-    pub evictions: u64,
-    /// Grants at hand.
-    pub items: usize,
+/// The object a login is for, by which its lookups are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Beneficiary<'a> {
+    /// Its kind, such as `ImageRepository`.
+    pub kind: &'static str,
+    /// Its namespace.
+    pub namespace: &'a str,
+    /// Its name.
+    pub name: &'a str,
 }
 
 /// What a grant is for, as a digest that tells nothing of the secrets that went into it.
@@ -80,6 +77,7 @@ impl Key {
 /// The grants of one program, least recently used going first.
 pub(super) struct TokenCache {
     limits: CacheLimits,
+    metrics: Metrics,
     state: Mutex<State>,
 }
 
@@ -89,7 +87,6 @@ struct State {
     flights: HashMap<Key, WeakShared<Flight>>,
     /// Grows with every use, so that it orders them.
     clock: u64,
-    stats: CacheStats,
 }
 
 struct Kept {
@@ -106,10 +103,11 @@ enum Answer {
 }
 
 impl TokenCache {
-    pub(super) fn new(limits: CacheLimits) -> Arc<Self> {
+    pub(super) fn new(limits: CacheLimits, metrics: Metrics) -> Arc<Self> {
         let duration = limits.duration.min(LONGEST);
         Arc::new(Self {
             limits: CacheLimits { duration, ..limits },
+            metrics,
             state: Mutex::default(),
         })
     }
@@ -120,38 +118,32 @@ impl TokenCache {
     pub(super) async fn get_or_fetch(
         self: &Arc<Self>,
         key: Key,
+        whose: Beneficiary<'_>,
         fetch: impl FnOnce() -> Flight,
     ) -> Result<Grant, CloudError> {
-        let (flight, started) = match self.answer(key, fetch) {
-            Answer::Kept(grant) => return Ok(grant),
-            Answer::Joined(flight) => (flight, false),
-            Answer::Started(flight) => (flight, true),
+        let (lookup, outcome) = match self.answer(key, fetch) {
+            Answer::Kept(grant) => (TokenLookup::Hit, Ok(grant)),
+            Answer::Joined(flight) => (TokenLookup::Hit, flight.await),
+            Answer::Started(flight) => (TokenLookup::Miss, flight.await),
         };
-        let outcome = flight.await;
-        let stats = &mut self.lock().stats;
-        match &outcome {
-            Err(_) => stats.failures += 1,
-            Ok(_) if started => stats.misses += 1,
-            Ok(_) => stats.hits += 1,
-        }
+        let Beneficiary {
+            kind,
+            namespace,
+            name,
+        } = whose;
+        self.metrics.token_lookup(lookup, kind, namespace, name);
+        self.metrics.token_request(match &outcome {
+            Ok(_) => TokenRequest::Success,
+            Err(_) => TokenRequest::Failure,
+        });
         outcome
-    }
-
-    /// Returns what was done so far.
-    pub(super) fn stats(&self) -> CacheStats {
-        let mut state = self.lock();
-        state.forget_old();
-        CacheStats {
-            items: state.kept.len(),
-            ..state.stats
-        }
     }
 
     fn answer(self: &Arc<Self>, key: Key, fetch: impl FnOnce() -> Flight) -> Answer {
         let mut state = self.lock();
         state.forget_old();
+        self.metrics.tokens_cached(state.kept.len());
         if let Some(grant) = state.take_note(key) {
-            state.stats.hits += 1;
             return Answer::Kept(grant);
         }
         let flying = state.flights.get(&key).and_then(WeakShared::upgrade);
@@ -194,7 +186,9 @@ impl TokenCache {
         state.kept.insert(key, kept);
         while state.kept.len() > self.limits.size {
             state.evict();
+            self.metrics.token_evicted();
         }
+        self.metrics.tokens_cached(state.kept.len());
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -220,7 +214,6 @@ impl State {
         let oldest = self.kept.iter().min_by_key(|(_, kept)| kept.used);
         if let Some(key) = oldest.map(|(key, _)| *key) {
             self.kept.remove(&key);
-            self.stats.evictions += 1;
         }
     }
 }

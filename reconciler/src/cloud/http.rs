@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode, Url, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
@@ -315,11 +315,13 @@ impl Call {
                 .iter()
                 .map(|(name, value)| (name, value.expose_secret())),
         );
-        self.secrets
-            .extend(secret.iter().map(|(_, value)| (*value).clone()));
+        for value in secret.iter().map(|(_, value)| value.expose_secret()) {
+            // Whoever quotes a form quotes what it was encoded to.
+            let encoded: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+            self.secrets.extend([value.into(), encoded.into()]);
+        }
         self.body = Some(form.finish().into());
         self.header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .header(ACCEPT, "application/json, text/xml;q=0.5")
     }
 
     /// Sends a body of a type.

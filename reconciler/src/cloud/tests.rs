@@ -70,6 +70,7 @@ impl World {
         let login = RegistryLogin {
             cloud,
             host,
+            whose: WEB,
             identity,
             tls: &self.tls(),
             proxy: &self.proxy(),
@@ -92,6 +93,7 @@ impl World {
             provider,
             url,
             secret,
+            whose: WEB,
             identity,
             tls: &self.git_tls(),
             proxy: Some(&self.git_proxy()),
@@ -106,6 +108,13 @@ impl World {
         }
     }
 }
+
+/// The object that logs in, in these tests.
+const WEB: Beneficiary<'_> = Beneficiary {
+    kind: "ImageRepository",
+    namespace: "apps",
+    name: "web",
+};
 
 /// The `ServiceAccount` of an object in these tests.
 const ROBOT: Identity<'_> = Identity::Account {

@@ -38,7 +38,7 @@ impl Tags {
     }
 
     /// The tags.
-    pub fn iter(&self) -> impl Iterator<Item = &str> {
+    pub fn iter(&self) -> std::str::Lines<'_> {
         self.text.lines()
     }
 

@@ -201,6 +201,8 @@ async fn a_web_identity_assumes_its_role() {
     assert_eq!(form["RoleSessionName"], "imgauto");
     assert_eq!(form["WebIdentityToken"], "pod.token");
     assert_eq!(sts.header("authorization"), "");
+    // Asked for JSON, STS would answer with it.
+    assert_eq!(sts.header("accept"), "*/*");
     assert_eq!(ecr.header("x-amz-security-token"), "role-session==");
     assert_eq!(verify(&ecr, "role/secret+").0, "ASIAROLE");
     // Without its file, it says so.
@@ -373,6 +375,7 @@ async fn the_environment_can_say_where_services_are() {
     let login = RegistryLogin {
         cloud: Cloud::Aws,
         host: HOST,
+        whose: WEB,
         identity: Identity::Controller,
         tls: &TlsOptions::default(),
         proxy: &ProxyChoice::Direct,

