@@ -26,7 +26,6 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::cluster;
 use crate::git::{Cancel, DEFAULT_ATTEMPTS, Remote, Settings, TransportError};
 use crate::metrics::Metrics;
 
@@ -61,17 +60,6 @@ impl Default for Options {
             concurrent: 4,
             mirrors: 64,
             unused: Duration::from_secs(24 * 60 * 60),
-        }
-    }
-}
-
-impl From<&cluster::Options> for Options {
-    fn from(options: &cluster::Options) -> Self {
-        Self {
-            quiet: options.quiet_period,
-            longest: options.quiet_period_max,
-            concurrent: options.concurrent,
-            ..Self::default()
         }
     }
 }
