@@ -20,6 +20,7 @@ use tracing::warn;
 
 use crate::chain::Chain;
 use crate::cluster::Options;
+use crate::process::Sync;
 use crate::resources::ObjectKey;
 
 #[cfg(test)]
@@ -29,13 +30,13 @@ mod tests;
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// A kind of object that controllers watch.
-pub(crate) trait Watched:
+pub trait Watched:
     Resource<Scope = NamespaceResourceScope, DynamicType = ()>
     + Clone
     + Debug
     + DeserializeOwned
     + Send
-    + Sync
+    + std::marker::Sync
     + 'static
 {
 }
@@ -46,7 +47,7 @@ impl<K> Watched for K where
         + Debug
         + DeserializeOwned
         + Send
-        + Sync
+        + std::marker::Sync
         + 'static
 {
 }
@@ -231,7 +232,7 @@ pub(crate) enum ReconcileError {
 }
 
 /// Decides what becomes of an object.
-pub(crate) trait Reconcile<K>: Send + Sync + 'static {
+pub(crate) trait Reconcile<K>: Send + std::marker::Sync + 'static {
     /// Does what is to be done about the object and says when to come back.
     fn reconcile(&self, object: Arc<K>)
     -> impl Future<Output = Result<Action, kube::Error>> + Send;
@@ -242,14 +243,23 @@ pub(crate) trait Reconcile<K>: Send + Sync + 'static {
 
 /// Reconciles what `triggers` name until `stop`; then what is under way ends, and nothing begins any more.
 ///
+/// Readiness is told when the cache knows all objects.
 /// No object is reconciled twice at a time, and at most `concurrent` are at all.
 pub(crate) async fn drive<K: Watched, R: Reconcile<K>>(
     reconciler: Arc<R>,
     cache: Store<K>,
     concurrent: usize,
     triggers: impl Stream<Item = ObjectRef<K>> + Send,
-    stop: CancellationToken,
+    (synced, stop): (Sync, CancellationToken),
 ) {
+    let known = cache.clone();
+    let stopped = stop.clone();
+    let syncing = async move {
+        tokio::select! {
+            ready = known.wait_until_ready() => if ready.is_ok() { synced.done() },
+            () = stopped.cancelled() => {}
+        }
+    };
     let requests = triggers
         .map(|name| Ok::<ReconcileRequest<K>, Infallible>(name.into()))
         .take_until(stop.cancelled_owned());
@@ -278,5 +288,6 @@ pub(crate) async fn drive<K: Watched, R: Reconcile<K>>(
         config,
     );
     // Everything worth telling has been told; an object that went meanwhile is none.
-    ended.for_each(|_| std::future::ready(())).await;
+    let ended = ended.for_each(|_| std::future::ready(()));
+    tokio::join!(ended, syncing);
 }

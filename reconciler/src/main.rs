@@ -8,7 +8,9 @@ use std::sync::Arc;
 use clap::Parser as _;
 use reconciler::chain::Chain;
 use reconciler::cluster::Shared;
+use reconciler::policy;
 use reconciler::process::{self, Work, logs};
+use reconciler::scan::{self, Repositories};
 use tracing::{error, info};
 
 use args::{Args, Environment};
@@ -46,9 +48,19 @@ fn main() -> ExitCode {
 }
 
 /// Runs the controllers until they are told to end.
-async fn work(_shared: Arc<Shared>, work: Work) {
-    work.synced.into_iter().for_each(process::Sync::done);
-    work.ending.stop.cancelled().await;
+async fn work(shared: Arc<Shared>, work: Work) {
+    let [repositories_synced, policies_synced, automations_synced] = work.synced;
+    automations_synced.done();
+    let stop = &work.ending.stop;
+    let (repositories, feed) = Repositories::new(&shared);
+    let scans = scan::run(
+        Arc::clone(&shared),
+        Arc::clone(&repositories),
+        feed,
+        (repositories_synced, stop.clone()),
+    );
+    let policies = policy::run(shared, repositories, (policies_synced, stop.clone()));
+    tokio::join!(scans, policies);
 }
 
 fn failure(error: &dyn std::error::Error) -> ExitCode {

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cluster::{Memory, Shared};
 use crate::feed::{self, Change, Feed, Reconcile};
+use crate::process::Sync;
 use crate::resources::ObjectKey;
 use crate::scan::Repositories;
 
@@ -23,12 +24,18 @@ mod reconcile;
 #[cfg(test)]
 mod tests;
 
-/// Evaluates policies until `stop`. The repositories they refer to are watched by [`crate::scan::run`].
-pub async fn run(shared: Arc<Shared>, repositories: Arc<Repositories>, stop: CancellationToken) {
+/// Evaluates policies until the token of `ending` stops it; the other part is told when all objects are known.
+///
+/// The repositories they refer to are watched by [`crate::scan::run`].
+pub async fn run(
+    shared: Arc<Shared>,
+    repositories: Arc<Repositories>,
+    ending: (Sync, CancellationToken),
+) {
     // A repository that has not been listed yet is not one that does not exist.
     tokio::select! {
         ready = repositories.cache.wait_until_ready() => if ready.is_err() { return },
-        () = stop.cancelled() => return,
+        () = ending.1.cancelled() => return,
     }
     let feed = Feed::<ImagePolicy>::default();
     let cache = feed.cache();
@@ -39,7 +46,7 @@ pub async fn run(shared: Arc<Shared>, repositories: Arc<Repositories>, stop: Can
         dependents(Arc::clone(&evaluator), cache.clone()),
     );
     let concurrent = shared.options.concurrent;
-    feed::drive(evaluator, cache, concurrent, triggers, stop).await;
+    feed::drive(evaluator, cache, concurrent, triggers, ending).await;
 }
 
 /// Names policies that changed themselves.
@@ -118,6 +125,9 @@ impl Evaluator {
     fn forget(&self, object: &ImagePolicy) {
         let uid = object.uid().unwrap_or_default();
         self.memory.forget(&uid);
+        let key = feed::key_of(object);
+        let metrics = &self.shared.metrics;
+        metrics.forget("ImagePolicy", &key.namespace, &key.name);
         self.waiting().remove(&uid);
     }
 

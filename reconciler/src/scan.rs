@@ -16,6 +16,7 @@ use tracing::warn;
 use crate::chain::Chain;
 use crate::cluster::{Memory, Shared};
 use crate::feed::{self, Change, Feed, Reconcile};
+use crate::process::Sync;
 use crate::resources::ObjectKey;
 use crate::store::{Mailbox, TagStore};
 
@@ -68,12 +69,12 @@ impl Repositories {
     }
 }
 
-/// Scans image repositories until `stop`.
+/// Scans image repositories until the token of `ending` stops it; the other part is told when all objects are known.
 pub async fn run(
     shared: Arc<Shared>,
     repositories: Arc<Repositories>,
     feed: Feed<ImageRepository>,
-    stop: CancellationToken,
+    ending: (Sync, CancellationToken),
 ) {
     let scanner = Arc::new(Scanner::new(Arc::clone(&shared), Arc::clone(&repositories)));
     let cache = feed.cache();
@@ -83,7 +84,7 @@ pub async fn run(
         asked_for(Arc::clone(&scanner)),
     );
     let concurrent = shared.options.concurrent;
-    let driven = feed::drive(Arc::clone(&scanner), cache, concurrent, triggers, stop);
+    let driven = feed::drive(Arc::clone(&scanner), cache, concurrent, triggers, ending);
     tokio::select! {
         () = driven => {}
         () = keep_house(&scanner) => {}
@@ -151,6 +152,7 @@ async fn keep_house(scanner: &Scanner) {
     loop {
         ticks.tick().await;
         scanner.listings.prune();
+        scanner.count_tags();
         scanner.repositories.registries.prune();
         if let Err(error) = scanner.repositories.tags.flush() {
             warn!(error = %Chain(&error), "tags are not durable yet");
@@ -198,12 +200,25 @@ impl Scanner {
     fn forget(&self, object: &ImageRepository) {
         let uid = object.uid().unwrap_or_default();
         self.memory.forget(&uid);
+        let key = feed::key_of(object);
+        let metrics = &self.shared.metrics;
+        metrics.forget("ImageRepository", &key.namespace, &key.name);
         lock(&self.triggered).remove(&uid);
         lock(&self.seen).remove(&uid);
-        lock(&self.missed).remove(&feed::key_of(object));
+        lock(&self.missed).remove(&key);
         if let Err(error) = self.repositories.tags.remove(&uid) {
             warn!(error = %Chain(&error), "tags of an object that is gone are kept");
         }
+    }
+
+    /// Counts the tags of all scans.
+    fn count_tags(&self) {
+        let objects = self.repositories.cache.state();
+        let results = objects
+            .iter()
+            .filter_map(|object| object.status.as_ref()?.last_scan_result.as_ref());
+        let tags = results.map(|result| u64::try_from(result.tag_count).unwrap_or_default());
+        self.shared.metrics.tags_stored(tags.sum());
     }
 
     /// Forgets the tags of objects that went while nobody watched.

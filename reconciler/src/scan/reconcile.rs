@@ -25,6 +25,7 @@ use super::{CONTROLLER, Connection, Scanner, lock};
 use crate::chain::Chain;
 use crate::cluster::{Report, Reporter, release};
 use crate::feed;
+use crate::metrics;
 use crate::registry::TagList;
 use crate::store::{Put, StoreError, Tags};
 
@@ -256,6 +257,7 @@ impl Scanner {
         let listed = match reporter.watch(&progress, listing).await? {
             Ok(listed) => listed,
             Err(error) => {
+                self.count(subject, metrics::ScanResult::Failed);
                 return Ok(match outcome::put_off(&status, &error) {
                     Some(wait) => Err(PutOff(wait)),
                     None => Ok(outcome::unlisted(status, &error, scan.reason)),
@@ -264,7 +266,10 @@ impl Scanner {
         };
         let (fingerprint, list) = match listed {
             Listed::Other { fingerprint, list } => (fingerprint, list),
-            Listed::Same(scanned) => return Ok(Ok(done(scan, status, scanned))),
+            Listed::Same(scanned) => {
+                self.count(subject, metrics::ScanResult::Unchanged);
+                return Ok(Ok(done(scan, status, scanned)));
+            }
         };
         let kept = self.keep(subject, fingerprint, list, exclusions).await;
         let (put, scanned) = match kept {
@@ -276,12 +281,22 @@ impl Scanner {
                 return Ok(Ok(failed(status, why)));
             }
         };
+        let result = match put {
+            Put::Same => metrics::ScanResult::Unchanged,
+            Put::New | Put::Changed => metrics::ScanResult::Changed,
+        };
+        self.count(subject, result);
         if put != Put::Same && status.last_scan_result.is_some() {
             // The status may say the same as before, so policies would not hear of it.
             let key = feed::key_of(subject.object);
             self.repositories.changed.put(key);
         }
         Ok(Ok(done(scan, status, scanned)))
+    }
+
+    fn count(&self, subject: &Subject<'_>, result: metrics::ScanResult) {
+        let host = subject.image.registry();
+        self.shared.metrics.scanned(host, result);
     }
 
     /// What the last scan was made of, if that is what status and store tell of still.
