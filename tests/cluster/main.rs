@@ -8,5 +8,6 @@
 mod flux_cli;
 mod ground;
 mod guide;
+mod kinds;
 mod stage;
 mod workloads;
