@@ -6,4 +6,5 @@
 )]
 
 mod ground;
+mod leader;
 mod workloads;
