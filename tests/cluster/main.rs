@@ -6,5 +6,6 @@
 )]
 
 mod ground;
+mod kinds;
 mod leader;
 mod workloads;
