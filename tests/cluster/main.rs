@@ -9,5 +9,6 @@ mod flux_cli;
 mod ground;
 mod guide;
 mod kinds;
+mod leader;
 mod stage;
 mod workloads;
