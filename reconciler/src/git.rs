@@ -11,6 +11,8 @@ mod checkout;
 mod commit;
 mod error;
 mod fetch;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod http;
 mod known_hosts;
 mod mirror;

@@ -24,6 +24,8 @@ mod credentials;
 mod error;
 mod flights;
 mod flux;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod hosts;
 mod link;
 mod listing;

@@ -6,4 +6,5 @@
 )]
 
 mod ground;
+mod kinds;
 mod workloads;

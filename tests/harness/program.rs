@@ -258,7 +258,7 @@ fn plugin() -> &'static Path {
 }
 
 /// Returns the path of the built reconciler; `IMGAUTO_RECONCILER_BIN` names another.
-pub(crate) fn reconciler() -> &'static Path {
+pub fn reconciler() -> &'static Path {
     static BINARY: LazyLock<PathBuf> =
         LazyLock::new(|| built("imgauto-reconciler", "IMGAUTO_RECONCILER_BIN"));
     &BINARY
