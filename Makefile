@@ -1,7 +1,9 @@
-.PHONY: help setup binaries demo test bench fuzz lint ci
+.PHONY: help setup binaries demo image test bench fuzz lint ci
 
 # How long each fuzz target runs.
 FUZZ_SECONDS ?= 60
+# Where cargo builds.
+TARGET = $(or $(CARGO_TARGET_DIR),target)
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -9,11 +11,16 @@ help: ## list the verbs
 setup: ## install what tests and demo need, if it is missing
 	@tests/harness/setup
 
-binaries: setup ## build the real registry and kubectl that tests and demo run
+binaries: setup ## build the real programs that tests run: control plane, flux, kubectl, registry
 	@tests/control-plane/build
 
-demo: binaries ## show the whole job on a registry and a Git remote of its own
+demo: setup ## show the whole job on a registry and a Git remote of its own
+	@tests/control-plane/build kubectl registry >/dev/null
 	@cargo run --locked --bin demo
+
+image: ## build the container image as an OCI layout in target/image
+	cargo build --locked --release --package reconciler --bin imgauto-reconciler
+	cargo run --locked --package tests --bin image -- $(TARGET)/image $(TARGET)/release/imgauto-reconciler
 
 test: binaries ## run all tests
 	cargo test --workspace --locked

@@ -1,7 +1,8 @@
 //! `GitRepository`: the Git remote an automation works on.
 //!
 //! The kind belongs to Flux's source controller, and so do its status and the fields an automation does
-//! not look at; all of them are here, so that the kind can be installed where Flux is not.
+//! not look at; all of them are here, so that the kind can be installed where Flux is not. Reading is
+//! lenient about those: an object of another version of Flux must not be lost for a field nobody needs.
 
 use std::collections::BTreeMap;
 
@@ -131,28 +132,13 @@ pub struct GitReference {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GitVerification {
-    /// Which objects must be signed. Defaults to `HEAD`.
+    /// Which objects must be signed: the commit (`HEAD`, or `head` as it was written once), the tag, or both. Defaults
+    /// to `HEAD`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("default" = "HEAD"))]
-    pub mode: Option<GitVerificationMode>,
+    #[schemars(extend("default" = "HEAD", "enum" = ["head", "HEAD", "Tag", "TagAndHEAD"]))]
+    pub mode: Option<String>,
     /// Secret with the public keys that are trusted.
     pub secret_ref: LocalObjectReference,
-}
-
-/// Which objects of a Git repository must be signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum GitVerificationMode {
-    /// The commit; the older way to write it.
-    #[serde(rename = "head")]
-    OldHead,
-    /// The commit.
-    #[serde(rename = "HEAD")]
-    Head,
-    /// The tag.
-    Tag,
-    /// Both.
-    #[serde(rename = "TagAndHEAD")]
-    TagAndHead,
 }
 
 /// The artifact of another GitRepository.
@@ -207,8 +193,9 @@ pub struct GitRepositoryStatus {
 }
 
 /// An archive of files that Flux keeps.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("required" = ["digest", "lastUpdateTime", "path", "revision", "url"]))]
 pub struct Artifact {
     /// Path in Flux's storage.
     pub path: String,
@@ -220,11 +207,12 @@ pub struct Artifact {
     #[schemars(regex(pattern = r"^[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[a-zA-Z0-9=_-]+$"))]
     pub digest: String,
     /// When it was made.
-    pub last_update_time: Time,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_update_time: Option<Time>,
     /// Its bytes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<i64>,
     /// What the source said of it.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
 }

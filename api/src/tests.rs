@@ -173,6 +173,27 @@ fn a_full_git_repository_comes_back_as_it_was() {
 }
 
 #[test]
+fn a_git_repository_of_another_flux_is_read() {
+    let object = json!({
+        "apiVersion": "source.toolkit.fluxcd.io/v1",
+        "kind": "GitRepository",
+        "metadata": { "name": "later" },
+        "spec": {
+            "url": "https://a/b",
+            "interval": "1m",
+            "verify": { "mode": "Everything", "secretRef": { "name": "keys" } },
+            "later": {}
+        },
+        "status": { "artifact": { "revision": "main@sha1:00", "later": 1 } }
+    });
+    let read: GitRepository = serde_json::from_value(object).unwrap();
+    assert_eq!(
+        read.status.unwrap().artifact.unwrap().revision,
+        "main@sha1:00"
+    );
+}
+
+#[test]
 fn a_git_repository_of_a_checkout_may_leave_the_interval_out() {
     let spec: crate::GitRepositorySpec =
         serde_json::from_value(json!({ "url": "https://a/b", "later": 1 })).unwrap();

@@ -26,7 +26,9 @@ use memchr::{memchr_iter, memmem};
 
 pub use apply::{EditError, apply};
 pub use fault::{Fault, FaultKind};
-pub use plan::{Edit, FilePlan, Policy, Reason, Resolved, Splice, Unresolved, Wanted, plan};
+pub use plan::{
+    Edit, FilePlan, Policy, Reason, Resolved, Splice, Unresolved, Wanted, concerns, plan,
+};
 pub use scan::scan;
 
 use crate::change::ObjectId;

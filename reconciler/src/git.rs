@@ -11,6 +11,8 @@ mod checkout;
 mod commit;
 mod error;
 mod fetch;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod http;
 mod known_hosts;
 mod mirror;
@@ -42,9 +44,9 @@ pub use settings::{
     Access, ClientCertificate, DEFAULT_TIMEOUT, Identity, Proxy, Settings, SettingsError, Ssh, Tls,
 };
 pub use signing::{OpenPgpError, SignError, SigningError, SigningKey, SshKeyError};
-pub use tree::{Blob, Blobs, File, Files, Kind};
+pub use tree::{Blob, Blobs, Child, File, Files, Kind, Place};
 pub use url::{Address, AddressError, SshAddress, UserInfo};
-pub use writer::{DEFAULT_ATTEMPTS, Job, Tip, WriteError, Written};
+pub use writer::{DEFAULT_ATTEMPTS, Job, Stage, Tip, Watch, WriteError, Written};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,12 +1,16 @@
 //! Acts on what the engine decides: registries, Git, and (from the cluster) Kubernetes.
 
+pub mod automation;
 pub mod chain;
+pub mod cloud;
 pub mod cluster;
+pub mod controllers;
 pub mod events;
 pub mod feed;
 pub mod git;
 pub mod local;
 pub mod metrics;
+pub mod nudge;
 pub mod policy;
 pub mod process;
 pub mod registry;
@@ -16,3 +20,4 @@ pub mod secret;
 pub mod source;
 pub mod store;
 pub mod update;
+pub mod writers;

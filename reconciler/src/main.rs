@@ -3,14 +3,11 @@
 mod args;
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Parser as _;
 use reconciler::chain::Chain;
-use reconciler::cluster::Shared;
-use reconciler::policy;
-use reconciler::process::{self, Work, logs};
-use reconciler::scan::{self, Repositories};
+use reconciler::controllers;
+use reconciler::process::{self, logs};
 use tracing::{error, info};
 
 use args::{Args, Environment};
@@ -25,7 +22,7 @@ fn main() -> ExitCode {
         Ok((settings, idle)) => {
             for idle in idle {
                 info!(
-                    name = idle.name,
+                    flag = idle.name,
                     reason = idle.reason,
                     "accepted without effect"
                 );
@@ -38,6 +35,8 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failure(&error),
     };
+    let tokens = settings.token_cache;
+    let work = move |shared, work| controllers::run(shared, work, tokens);
     let ended = runtime.block_on(process::run(settings, work));
     // Threads that still wait for a server are left behind: the kernel ends them.
     runtime.shutdown_background();
@@ -45,22 +44,6 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failure(&error),
     }
-}
-
-/// Runs the controllers until they are told to end.
-async fn work(shared: Arc<Shared>, work: Work) {
-    let [repositories_synced, policies_synced, automations_synced] = work.synced;
-    automations_synced.done();
-    let stop = &work.ending.stop;
-    let (repositories, feed) = Repositories::new(&shared);
-    let scans = scan::run(
-        Arc::clone(&shared),
-        Arc::clone(&repositories),
-        feed,
-        (repositories_synced, stop.clone()),
-    );
-    let policies = policy::run(shared, repositories, (policies_synced, stop.clone()));
-    tokio::join!(scans, policies);
 }
 
 fn failure(error: &dyn std::error::Error) -> ExitCode {

@@ -24,12 +24,14 @@ mod credentials;
 mod error;
 mod flights;
 mod flux;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod hosts;
 mod link;
 mod listing;
 mod manifest;
 mod proxy;
-mod redact;
+pub(crate) mod redact;
 mod session;
 #[cfg(test)]
 mod tests;

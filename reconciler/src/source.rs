@@ -50,6 +50,11 @@ pub trait Source {
     /// # Errors
     /// When the source cannot be opened.
     fn reader(&self) -> Result<Box<dyn Reader + Send + '_>, SourceError>;
+
+    /// Returns the commit this is the tree of, if it is one: equal trees need not be walked twice.
+    fn as_git_tree(&self) -> Option<&GitTree<'_>> {
+        None
+    }
 }
 
 /// Reads the content of entries, from one thread.

@@ -1,15 +1,21 @@
 //! Plans what one automation writes: finds the markers below its update path and edits what is stale.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+mod cache;
+mod order;
+mod threads;
+mod tree;
+
+use std::sync::Arc;
 
 use engine::change::Change;
 use engine::marker::{self, FileScan, Reason, Wanted};
 use engine::path::clamp;
 
-use crate::source::{Entry, EntryKind, Reader, Source, SourceError};
+pub use cache::ScanCache;
+pub use order::{Built, Message, Order, OrderError};
+use threads::read_all;
+
+use crate::source::{Entry, EntryKind, Source, SourceError};
 
 #[cfg(test)]
 mod tests;
@@ -133,36 +139,21 @@ impl Problem {
     }
 }
 
-/// What is known of blobs that were read before: a blob that did not change is never read again.
-#[derive(Debug, Default)]
-pub struct ScanCache {
-    scans: Mutex<HashMap<git2::Oid, Option<Arc<FileScan>>>>,
-}
-
-/// Blobs that are remembered at most; beyond that the cache starts anew.
-const CACHED_BLOBS: usize = 1 << 18;
-
-impl ScanCache {
-    fn get(&self, key: git2::Oid) -> Option<Option<Arc<FileScan>>> {
-        let scans = self.scans.lock().unwrap_or_else(PoisonError::into_inner);
-        scans.get(&key).cloned()
-    }
-
-    fn put(&self, key: git2::Oid, scan: Option<Arc<FileScan>>) {
-        let mut scans = self.scans.lock().unwrap_or_else(PoisonError::into_inner);
-        if scans.len() >= CACHED_BLOBS {
-            scans.clear();
-        }
-        scans.insert(key, scan);
-    }
-}
-
 /// Why nothing can be planned.
 #[derive(Debug, thiserror::Error)]
 pub enum UpdateError {
     /// The files cannot be listed or read.
     #[error("failed to apply policies")]
     Source(#[from] SourceError),
+}
+
+/// Which files a plan is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All files with markers.
+    Everything,
+    /// Those that [concern](marker::concerns) the automation; it is told nothing of markers that are others' business.
+    Own,
 }
 
 /// Plans the update of everything below `path`.
@@ -176,24 +167,49 @@ pub fn plan(
     path: &str,
     wanted: &Wanted,
     cache: &ScanCache,
+    scope: Scope,
 ) -> Result<Plan, UpdateError> {
-    let entries = source.entries(path)?;
+    let keep = |scan: &FileScan| scope == Scope::Everything || marker::concerns(scan, wanted);
     let mut plan = Plan::default();
-    plan.problems.extend(entries.iter().filter_map(left_alone));
-    let candidates: Vec<&Entry> = entries
-        .iter()
-        .filter(|entry| {
-            matches!(entry.kind, EntryKind::File { .. }) && marker::is_manifest(&entry.path)
-        })
-        .collect();
-    let base = base_of(path, &entries);
-    for outcome in read_all(source, &candidates, |reader, entry| {
-        read_one(reader, entry, &base, wanted, cache)
-    })? {
+    let outcomes = match source.as_git_tree() {
+        Some(tree) => {
+            let found = tree::find(tree, path, cache, keep)?;
+            plan.problems = found.problems;
+            let base = found.base;
+            read_all(source, &found.files, |reader, (file, blob)| {
+                let kind = EntryKind::File { id: Some(*blob) };
+                let path = file.path.clone();
+                let entry = Entry { path, kind };
+                let mut read = || reader.read(&entry);
+                plan_file(&entry.path, &base, &file.scan, wanted, &mut read)
+            })?
+        }
+        None => {
+            let entries = source.entries(path)?;
+            plan.problems.extend(entries.iter().filter_map(left_alone));
+            let base = base_of(path, &entries);
+            let is_candidate = |entry: &&Entry| {
+                matches!(entry.kind, EntryKind::File { .. }) && marker::is_manifest(&entry.path)
+            };
+            let candidates: Vec<&Entry> = entries.iter().filter(is_candidate).collect();
+            read_all(source, &candidates, |reader, entry| {
+                let (scan, mut content) = tree::scan(reader, entry, cache)?;
+                let Some(scan) = scan.filter(|scan| keep(scan)) else {
+                    return Ok(Outcome::default());
+                };
+                let mut read = || content.take().map_or_else(|| reader.read(entry), Ok);
+                plan_file(&entry.path, &base, &scan, wanted, &mut read)
+            })?
+        }
+    };
+    for outcome in outcomes {
         plan.marked.extend(outcome.marked);
         plan.problems.extend(outcome.problems);
         plan.elsewhere.extend(outcome.elsewhere);
         plan.files.extend(outcome.edited);
+    }
+    if scope == Scope::Own {
+        plan.elsewhere.clear();
     }
     plan.problems
         .sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
@@ -209,88 +225,23 @@ struct Outcome {
     edited: Option<EditedFile>,
 }
 
-/// Applies `read` to every entry, on as many threads as there are cores; outcomes come in the order of the entries.
-fn read_all(
-    source: &dyn Source,
-    entries: &[&Entry],
-    read: impl Fn(&mut dyn Reader, &Entry) -> Result<Outcome, SourceError> + Sync,
-) -> Result<Vec<Outcome>, SourceError> {
-    /// Fewer files than this are not worth a thread.
-    const WORTH_A_THREAD: usize = 64;
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let threads = cores.min(entries.len() / WORTH_A_THREAD).max(1);
-    let mut readers = Vec::with_capacity(threads);
-    for _ in 0..threads {
-        readers.push(source.reader()?);
-    }
-    let next = AtomicUsize::new(0);
-    let work = |mut reader: Box<dyn Reader + Send + '_>| {
-        let mut done = Vec::new();
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(entry) = entries.get(index) else {
-                return Ok(done);
-            };
-            done.push((index, read(reader.as_mut(), entry)?));
-        }
-    };
-    let parts: Vec<Result<Vec<(usize, Outcome)>, SourceError>> = thread::scope(|scope| {
-        let last = readers.pop();
-        let running: Vec<_> = readers
-            .into_iter()
-            .map(|reader| scope.spawn(|| work(reader)))
-            .collect();
-        let mut parts: Vec<_> = last.into_iter().map(work).collect();
-        parts.extend(running.into_iter().map(|thread| match thread.join() {
-            Ok(part) => part,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }));
-        parts
-    });
-    let mut outcomes = Vec::with_capacity(entries.len());
-    for part in parts {
-        outcomes.extend(part?);
-    }
-    outcomes.sort_unstable_by_key(|(index, _)| *index);
-    Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
-}
-
-fn read_one(
-    reader: &mut dyn Reader,
-    entry: &Entry,
+/// Plans one file; it is read only if something in it changes.
+fn plan_file(
+    path: &str,
     base: &str,
+    scan: &Arc<FileScan>,
     wanted: &Wanted,
-    cache: &ScanCache,
+    read: &mut dyn FnMut() -> Result<Vec<u8>, SourceError>,
 ) -> Result<Outcome, SourceError> {
-    let key = match entry.kind {
-        EntryKind::File { id } => id,
-        _ => None,
-    };
-    let mut content = None;
-    let scan = match key.and_then(|key| cache.get(key)) {
-        Some(known) => known,
-        None => {
-            let bytes = reader.read(entry)?;
-            let scan = marker::mentions_marker(&bytes).then(|| Arc::new(marker::scan(&bytes)));
-            if let Some(key) = key {
-                cache.put(key, scan.clone());
-            }
-            content = Some(bytes);
-            scan
-        }
-    };
-    let Some(scan) = scan else {
-        return Ok(Outcome::default());
-    };
-    let file_plan = marker::plan(&relative(&entry.path, base), &scan, wanted);
+    let file_plan = marker::plan(&relative(path, base), scan, wanted);
     let mut outcome = Outcome::default();
     for fault in &scan.faults {
         outcome
             .problems
-            .push(Problem::warning(&entry.path, fault.line, fault.message()));
+            .push(Problem::warning(path, fault.line, fault.message()));
     }
     for unresolved in file_plan.unresolved {
-        let problem = Problem::warning(&entry.path, unresolved.line, unresolved.reason.to_string());
+        let problem = Problem::warning(path, unresolved.line, unresolved.reason.to_string());
         match unresolved.reason {
             Reason::OtherNamespace { .. } | Reason::NotSelected(_) => {
                 let setter = unresolved.setter;
@@ -300,14 +251,11 @@ fn read_one(
         }
     }
     if !file_plan.edits.is_empty() {
-        let before = match content {
-            Some(content) => content,
-            None => reader.read(entry)?,
-        };
+        let before = read()?;
         match marker::apply(&before, &file_plan.edits) {
             Ok(after) => {
                 outcome.edited = Some(EditedFile {
-                    path: entry.path.clone(),
+                    path: path.to_owned(),
                     before,
                     after,
                     changes: file_plan.changes,
@@ -315,11 +263,13 @@ fn read_one(
             }
             Err(error) => outcome
                 .problems
-                .push(Problem::file_warning(&entry.path, error.to_string())),
+                .push(Problem::file_warning(path, error.to_string())),
         }
     }
-    let path = entry.path.clone();
-    outcome.marked = Some(MarkedFile { path, scan });
+    outcome.marked = Some(MarkedFile {
+        path: path.to_owned(),
+        scan: Arc::clone(scan),
+    });
     Ok(outcome)
 }
 

@@ -1,15 +1,20 @@
-//! Real servers for tests, on loopback: registries, Git over HTTP and SSH, a proxy, and the built plugin.
+//! Real servers for tests, on loopback: registries, Git over HTTP and SSH, a proxy, a Kubernetes control plane, and the
+//! built programs.
 //!
 //! Every server listens on a port of its own that the system chose, and ends when its value is dropped, also when the
 //! test panics. Servers that are processes of their own end even when the test is killed. What a test needs and the
 //! machine lacks is a failure that names `make setup`, never a skipped test. Nothing here returns errors: a harness
 //! that cannot do its work panics and says why.
 
+pub mod control_plane;
 pub mod fault_registry;
+pub mod flux;
 pub mod git;
 pub mod git_server;
+pub mod namespace;
 pub mod program;
 pub mod proxy;
+pub mod reconciler;
 pub mod registry;
 pub mod ssh_server;
 pub mod tls;
@@ -18,11 +23,15 @@ mod serve;
 
 use std::path::{Path, PathBuf};
 
+pub use control_plane::{ControlPlane, Credentials};
 pub use fault_registry::FaultRegistry;
 pub use git::{Forge, Repository, git};
 pub use git_server::GitServer;
+pub use namespace::Namespace;
 pub use proxy::HttpProxy;
+pub use reconciler::Reconciler;
 pub use registry::Registry;
+pub use serve::wait;
 pub use ssh_server::SshServer;
 pub use tls::Authority;
 

@@ -1,11 +1,13 @@
-//! The programs that tests run: the built plugin, and the real kubectl and registry.
+//! The programs that tests run: the built plugin and reconciler, and real ones such as kubectl and the registry.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -25,7 +27,7 @@ pub fn imgauto(home: &Path) -> Command {
 ///
 /// The plugin is not on its `PATH`, see [`kubectl_imgauto`].
 pub fn kubectl(home: &Path) -> Command {
-    let mut command = Command::new(control_plane().join("kubectl"));
+    let mut command = Command::new(real("kubectl"));
     clean(&mut command, home);
     command
 }
@@ -75,6 +77,20 @@ pub fn run(command: &mut Command) -> String {
     text
 }
 
+/// Runs a command to its end on an input and returns its standard output.
+///
+/// # Panics
+///
+/// As [`run`].
+pub fn run_with_input(command: &mut Command, input: &str) -> String {
+    // A file takes any input at once, where a pipe would have to be written and read at the same time.
+    let mut file = tempfile::tempfile().expect("the temporary folder is writable");
+    file.write_all(input.as_bytes())
+        .and_then(|()| file.rewind())
+        .expect("the temporary folder is writable");
+    run(command.stdin(file))
+}
+
 /// Runs a command to its end, whatever that is.
 ///
 /// # Panics
@@ -90,19 +106,23 @@ pub fn output(command: &mut Command) -> Output {
     })
 }
 
-/// Returns the folder of the Go programs, which are built if they are not there yet.
-pub(crate) fn control_plane() -> &'static Path {
-    static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
+/// Returns the path of a real program, which is built if it is not there yet.
+pub(crate) fn real(program: &'static str) -> PathBuf {
+    static FOUND: Mutex<BTreeMap<&str, PathBuf>> = Mutex::new(BTreeMap::new());
+    // Held while it builds: whoever comes second waits. If a build fails, the map lacks that program and is as good as before.
+    let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+    let path = found.entry(program).or_insert_with(|| {
         let mut build = Command::new(checkout().join("tests/control-plane/build"));
-        PathBuf::from(run(build.stderr(Stdio::inherit())).trim_end())
+        let folder = run(build.arg(program).stderr(Stdio::inherit()));
+        Path::new(folder.trim_end()).join(program)
     });
-    &FOLDER
+    path.clone()
 }
 
-/// A server process. It ends when this is dropped, and when the test is killed.
+/// A server process. It ends when this is dropped, and when the test is killed if it is one that ends with its input.
 ///
-/// The programs started this way read their standard input and end with it: the write end of that pipe is held here,
-/// and the kernel closes it whatever happens to the test.
+/// The write end of the pipe that is its standard input is held here, and the kernel closes it whatever happens to the
+/// test. What does not read its input needs a [`Leash`].
 pub(crate) struct Server {
     child: Child,
     log: Arc<Mutex<Vec<String>>>,
@@ -111,14 +131,15 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(command: &mut Command) -> Self {
+        let (reader, writer) = std::io::pipe().expect("there are free descriptors");
+        let second = writer.try_clone().expect("there are free descriptors");
+        command.stdin(Stdio::piped()).stdout(writer).stderr(second);
         let child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn();
-        let mut child = child
+            .spawn()
             .unwrap_or_else(|error| panic!("cannot start {:?}: {error}", command.get_program()));
-        let lines = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
+        // The command would keep the pipe open after the server's end.
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let lines = BufReader::new(reader).lines();
         let log = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&log);
         let reader = std::thread::spawn(move || {
@@ -135,20 +156,44 @@ impl Server {
 
     /// Waits until `find` finds what it looks for in a line of the log.
     pub(crate) fn wait_for<T>(&mut self, find: impl Fn(&str) -> Option<T>) -> T {
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        self.find(find)
+            .unwrap_or_else(|why| panic!("{why}\n{}", self.log().join("\n")))
+    }
+
+    /// As [`Self::wait_for`], but says why there is no such line if the server ends or takes a minute.
+    pub(crate) fn find<T>(&mut self, find: impl Fn(&str) -> Option<T>) -> Result<T, String> {
+        let deadline = Instant::now() + Duration::from_secs(60);
         loop {
-            let ended = self.child.try_wait().expect("the child is ours");
-            if let Some(found) = self.log().iter().find_map(|line| find(line)) {
-                return found;
+            let ended = self.ended();
+            let log = self.log.lock().expect("no holder panics");
+            if let Some(found) = log.iter().find_map(|line| find(line)) {
+                return Ok(found);
             }
-            let late = std::time::Instant::now() > deadline;
-            assert!(
-                ended.is_none() && !late,
-                "no server ({ended:?}):\n{}",
-                self.log().join("\n")
-            );
-            std::thread::sleep(std::time::Duration::from_millis(5));
+            drop(log);
+            if let Some(status) = ended {
+                return Err(format!("the server ended: {status}"));
+            }
+            if Instant::now() > deadline {
+                return Err("the server does not say what it should".to_owned());
+            }
+            std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// How the server ended, if it did.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("the child is ours")
+    }
+
+    /// The number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends the server with SIGKILL, of which it learns nothing, and waits until it is gone.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("the child is ours");
+        self.child.wait().expect("the child is ours");
     }
 
     pub(crate) fn log(&self) -> Vec<String> {
@@ -166,13 +211,36 @@ impl Drop for Server {
     }
 }
 
+/// Ends a process with SIGKILL when the test is killed; the process is left alone when this is dropped.
+pub(crate) struct Leash {
+    shell: Child,
+}
+
+impl Leash {
+    pub(crate) fn new(process: u32) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", r#"read -r _; kill -9 "$0""#, &process.to_string()]);
+        shell.stdin(Stdio::piped()).stdout(Stdio::null());
+        Self {
+            shell: shell.spawn().expect("there is a shell"),
+        }
+    }
+}
+
+impl Drop for Leash {
+    fn drop(&mut self) {
+        self.shell.kill().ok();
+        self.shell.wait().ok();
+    }
+}
+
 /// Puts kubectl and the plugin into the home, as a user would, and returns a `PATH` that begins there.
 ///
 /// The folder cargo builds into will not do: kubectl warns of everything in it that begins with its name.
 fn path_with_programs(home: &Path) -> OsString {
     let folder = home.join(".local/bin");
     std::fs::create_dir_all(&folder).expect("a home is writable");
-    let kubectl = control_plane().join("kubectl");
+    let kubectl = real("kubectl");
     for (name, program) in [("kubectl", &*kubectl), ("kubectl-imgauto", plugin())] {
         let link = folder.join(name);
         if !link.is_symlink() {
@@ -185,20 +253,32 @@ fn path_with_programs(home: &Path) -> OsString {
 }
 
 fn plugin() -> &'static Path {
-    static BINARY: LazyLock<PathBuf> = LazyLock::new(|| match std::env::var_os("IMGAUTO_BIN") {
-        Some(path) => PathBuf::from(path),
-        None => build_plugin(),
-    });
+    static BINARY: LazyLock<PathBuf> = LazyLock::new(|| built("kubectl-imgauto", "IMGAUTO_BIN"));
     &BINARY
 }
 
-fn build_plugin() -> PathBuf {
+/// Returns the path of the built reconciler; `IMGAUTO_RECONCILER_BIN` names another.
+pub fn reconciler() -> &'static Path {
+    static BINARY: LazyLock<PathBuf> =
+        LazyLock::new(|| built("imgauto-reconciler", "IMGAUTO_RECONCILER_BIN"));
+    &BINARY
+}
+
+/// Returns the program that a variable names, or else builds it.
+fn built(binary: &str, variable: &str) -> PathBuf {
+    match std::env::var_os(variable) {
+        Some(path) => PathBuf::from(path),
+        None => build(binary),
+    }
+}
+
+fn build(binary: &str) -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
     build.current_dir(checkout()).args(["build", "--locked"]);
     // With the whole workspace selected, the dependencies have the features they have in the tests,
     // and none is compiled twice.
-    build.args(["--workspace", "--bin=kubectl-imgauto"]);
+    build.args(["--workspace", "--bin", binary]);
     build.arg("--message-format=json-render-diagnostics");
     // What cargo tells a test of its package would pass for a changed environment of ring's build
     // script, and ring and all above it would be compiled again.
@@ -210,7 +290,9 @@ fn build_plugin() -> PathBuf {
     if !cfg!(debug_assertions) {
         build.arg("--release");
     }
-    let messages = run(build.stderr(Stdio::inherit()));
+    let built = output(build.stderr(Stdio::inherit()));
+    assert!(built.status.success(), "cargo cannot build {binary}");
+    let messages = String::from_utf8_lossy(&built.stdout);
     let messages = messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok());

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
-use crate::program::{Server, clean, control_plane};
+use crate::program::{Server, clean, real};
 use crate::serve::wait;
 use crate::tls::{ClientCertificates, Tls};
 
@@ -69,7 +69,7 @@ impl Registry {
         let config = folder.path().join("config.json");
         let text = configuration(folder.path(), &options).to_string();
         std::fs::write(&config, text).expect("the folder is writable");
-        let mut command = Command::new(control_plane().join("registry"));
+        let mut command = Command::new(real("registry"));
         clean(&mut command, folder.path());
         command
             .arg("serve")

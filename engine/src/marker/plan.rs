@@ -136,6 +136,18 @@ fn did_you_mean(similar: Option<&str>) -> String {
     similar.map_or_else(String::new, |name| format!(": did you mean {name}?"))
 }
 
+/// Whether a file has anything to say to an automation: a marker of its namespace whose policy it uses or lacks, or a fault.
+///
+/// What it says no to gives [`plan`] nothing but markers that are somebody else's.
+#[must_use]
+pub fn concerns(scan: &FileScan, wanted: &Wanted) -> bool {
+    let is_own = |site: &Site| {
+        site.namespace() == wanted.namespace
+            && wanted.policies.get(site.policy()) != Some(&Policy::NotSelected)
+    };
+    !scan.faults.is_empty() || scan.sites.iter().any(is_own)
+}
+
 /// Plans the edits of the file at `path`, which is relative to the automation's update path.
 ///
 /// Needs no bytes of the file. A value that is already right is left as it is written.

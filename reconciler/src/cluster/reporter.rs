@@ -46,6 +46,8 @@ pub enum Announce {
     Outcome,
     /// As [`Announce::Outcome`], and this text when nothing changed but somebody had asked.
     OrTrace(String),
+    /// As [`Announce::Outcome`], and this text when nothing changed, whether or not somebody had asked.
+    OrTraceAlways(String),
     /// This text, as good news, in any case.
     News(String),
 }
@@ -309,7 +311,15 @@ fn announced(
         {
             Some((Severity::Trace, text))
         }
-        (Announce::Outcome | Announce::OrTrace(_), Change::Unchanged) => None,
+        (Announce::OrTraceAlways(text), Change::Unchanged)
+            if matches!(outcome, Outcome::Ready { .. }) =>
+        {
+            Some((Severity::Trace, text))
+        }
+        (
+            Announce::Outcome | Announce::OrTrace(_) | Announce::OrTraceAlways(_),
+            Change::Unchanged,
+        ) => None,
     }
 }
 

@@ -9,7 +9,7 @@ use git2::{AutotagOption, Direction, FetchOptions, ObjectType, Oid, RemoteCallba
 use super::error::{TransportError, clean};
 use super::remote::{Remote, Way};
 use super::repository::{BoxError, GitError, Repository, failed};
-use super::transport::{Call, with_remote};
+use super::transport::{Call, with_handle, with_remote};
 
 /// libgit2's depth for a whole history, also of what was shallow before.
 const WHOLE_HISTORY: i32 = i32::MAX;
@@ -48,6 +48,14 @@ impl Listing {
         self.refs.iter().map(|(name, id)| (name.as_str(), *id))
     }
 
+    #[cfg(test)]
+    pub(crate) fn from_refs(refs: impl IntoIterator<Item = (String, Oid)>) -> Self {
+        Self {
+            refs: refs.into_iter().collect(),
+            peeled: BTreeMap::new(),
+        }
+    }
+
     pub(super) fn read(
         call: &Call,
         connection: &git2::RemoteConnection<'_, '_, '_>,
@@ -78,7 +86,7 @@ pub struct Fetched {
     /// The tip of the push branch, if the remote has it.
     pub push_tip: Option<Oid>,
     /// All refs of the remote.
-    pub listing: Listing,
+    pub listing: Arc<Listing>,
 }
 
 /// One thing to have here afterwards.
@@ -92,6 +100,12 @@ struct Want {
     name: String,
 }
 
+/// What is asked for at once.
+struct Download {
+    sources: Vec<String>,
+    depth: i32,
+}
+
 /// A question to a remote.
 struct Ask<'a> {
     remote: &'a Remote,
@@ -100,20 +114,23 @@ struct Ask<'a> {
     depth: i32,
 }
 
-impl Repository {
-    /// Lists a remote's refs, which costs one request.
+impl Remote {
+    /// Lists the refs, which costs one request and needs no repository.
     ///
     /// # Errors
     ///
     /// When the remote cannot be asked.
-    pub fn list(&self, remote: &Remote) -> Result<Listing, GitError> {
-        let listed = with_remote(&self.inner, remote, |handle, call| {
+    pub fn list(&self) -> Result<Listing, GitError> {
+        let detached = |url: &str| git2::Remote::create_detached(url);
+        let listed = with_handle(self, detached, |handle, call| {
             let connection = connect(handle, call, Direction::Fetch)?;
             Listing::read(call, &connection)
         });
-        finish(remote, Phase::Fetch, listed)
+        finish(self, Phase::Fetch, listed)
     }
+}
 
+impl Repository {
     /// Fetches what `plan` needs, unless it is here already, and decides where work starts.
     ///
     /// # Errors
@@ -126,39 +143,88 @@ impl Repository {
         choose: &ChooseTags<'_>,
         history: History,
     ) -> Result<Fetched, GitError> {
+        let mut fetched = self.fetch_all(remote, &[plan], choose, history)?;
+        fetched
+            .pop()
+            .unwrap_or_else(|| Err(GitError::Unresolved(plan.push_ref())))
+    }
+
+    /// Fetches what several plans need, over one connection, and decides where the work of each starts.
+    ///
+    /// # Errors
+    ///
+    /// When the remote cannot be asked. What is wrong with one plan is in its result.
+    pub fn fetch_all(
+        &self,
+        remote: &Remote,
+        plans: &[&Plan],
+        choose: &ChooseTags<'_>,
+        history: History,
+    ) -> Result<Vec<Result<Fetched, GitError>>, GitError> {
         let depth = match (history, remote.way()) {
             // libgit2 reads directories itself, and whole histories only.
             (History::AsBefore, _) | (_, Way::Local) => 0,
             (History::Newest, _) => 1,
         };
-        let ask = Ask {
+        let asks = plans.iter().map(|plan| Ask {
             remote,
             plan,
             choose,
             depth,
-        };
-        let fetched = with_remote(&self.inner, remote, |handle, call| {
+        });
+        let asks: Vec<Ask<'_>> = asks.collect();
+        let asked = with_remote(&self.inner, remote, |handle, call| {
             let mut connection = connect(handle, call, Direction::Fetch)?;
             let listing = Listing::read(call, &connection)?;
-            let (course, wants) = match ask.wants(&listing, call) {
-                Ok(decided) => decided,
-                Err(error) => return Ok(Err(error)),
-            };
-            for want in &wants {
-                if self.commit_behind(want.id).is_none() {
-                    download(connection.remote(), call, want)?;
+            let decided: Vec<_> = asks.iter().map(|ask| ask.wants(&listing, call)).collect();
+            let mut missing = self.missing(&decided).into_iter();
+            if let Some(first) = missing.next() {
+                download(connection.remote(), call, &first)?;
+            }
+            Ok((listing, decided, missing))
+        });
+        let (listing, decided, missing) = finish(remote, Phase::Fetch, asked)?;
+        let listing = Arc::new(listing);
+        for more in missing {
+            // Over SSH a connection is good for one pack.
+            let fetched = with_remote(&self.inner, remote, |handle, call| {
+                let mut connection = connect(handle, call, Direction::Fetch)?;
+                download(connection.remote(), call, &more)
+            });
+            finish(remote, Phase::Fetch, fetched)?;
+        }
+        let fetched = asks.iter().zip(decided).map(|(ask, decided)| {
+            let (course, wants) = decided?;
+            Ok(Fetched {
+                start: self.keep_newest(ask, &wants)?,
+                course,
+                push_tip: listing.commit(&ask.plan.push_ref()),
+                listing: Arc::clone(&listing),
+            })
+        });
+        Ok(fetched.collect())
+    }
+
+    /// Returns what is not here yet, one download for each depth.
+    fn missing(&self, decided: &[Result<(Course, Vec<Want>), GitError>]) -> Vec<Download> {
+        let mut downloads: Vec<Download> = Vec::new();
+        let wants = decided.iter().flatten().flat_map(|(_, wants)| wants);
+        for want in wants.filter(|want| self.commit_behind(want.id).is_none()) {
+            let same = downloads.iter().position(|one| one.depth == want.depth);
+            let at = same.unwrap_or_else(|| {
+                downloads.push(Download {
+                    sources: Vec::new(),
+                    depth: want.depth,
+                });
+                downloads.len() - 1
+            });
+            for source in &want.sources {
+                if !downloads[at].sources.contains(source) {
+                    downloads[at].sources.push(source.clone());
                 }
             }
-            Ok(Ok((listing, course, wants)))
-        });
-        let (listing, course, wants) = finish(remote, Phase::Fetch, fetched)??;
-        let start = self.keep_newest(&ask, &wants)?;
-        Ok(Fetched {
-            start,
-            course,
-            push_tip: listing.commit(&plan.push_ref()),
-            listing,
-        })
+        }
+        downloads
     }
 
     /// Remembers what was fetched and returns its newest commit.
@@ -353,15 +419,15 @@ fn stoppable(call: &Arc<Call>) -> RemoteCallbacks<'static> {
 fn download(
     handle: &mut git2::Remote<'_>,
     call: &Arc<Call>,
-    want: &Want,
+    wanted: &Download,
 ) -> Result<(), git2::Error> {
     let mut options = FetchOptions::new();
     options
         .remote_callbacks(stoppable(call))
         .download_tags(AutotagOption::None)
         .update_fetchhead(false)
-        .depth(want.depth);
-    handle.download(&want.sources, Some(&mut options))
+        .depth(wanted.depth);
+    handle.download(&wanted.sources, Some(&mut options))
 }
 
 /// What a remote was asked for.

@@ -83,16 +83,47 @@ impl Mirror {
         plan: &Plan,
         choose: &ChooseTags<'_>,
     ) -> Result<Fetched, GitError> {
+        let mut fetched = self.fetch_all(remote, &[plan], choose)?;
+        fetched
+            .pop()
+            .unwrap_or_else(|| Err(GitError::Unresolved(plan.push_ref())))
+    }
+
+    /// Fetches the newest commits that several plans need; a damaged mirror is made anew first.
+    ///
+    /// # Errors
+    ///
+    /// As [`Repository::fetch_all`].
+    pub fn fetch_all(
+        &mut self,
+        remote: &Remote,
+        plans: &[&Plan],
+        choose: &ChooseTags<'_>,
+    ) -> Result<Vec<Result<Fetched, GitError>>, GitError> {
         if is_worn(&self.directory) {
             self.reset()?;
         }
-        match self.repository.fetch(remote, plan, choose, History::Newest) {
-            Err(error) if error.is_damage() || is_local(&error) => {
-                self.reset()?;
-                self.repository.fetch(remote, plan, choose, History::Newest)
-            }
-            other => other,
+        let once = |mirror: &Self| {
+            let repository = &mirror.repository;
+            repository.fetch_all(remote, plans, choose, History::Newest)
+        };
+        let fetched = once(self);
+        let helps = |error: &GitError| error.is_damage() || is_local(error);
+        let damaged = match &fetched {
+            Err(error) => helps(error),
+            Ok(all) => all.iter().any(|one| one.as_ref().is_err_and(helps)),
+        };
+        if !damaged {
+            return fetched;
         }
+        self.reset()?;
+        once(self)
+    }
+
+    /// Returns the directory it lives in.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 }
 

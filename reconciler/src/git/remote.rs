@@ -25,13 +25,13 @@ const USER_AGENT: &str = concat!("git/imgauto-", env!("CARGO_PKG_VERSION"));
 #[derive(Clone)]
 pub struct Remote {
     inner: Arc<Inner>,
+    timeout: Duration,
     cancel: Cancel,
 }
 
 struct Inner {
     address: Address,
     way: Way,
-    timeout: Duration,
     runtime: Handle,
 }
 
@@ -88,9 +88,9 @@ impl Remote {
             inner: Arc::new(Inner {
                 address,
                 way,
-                timeout,
                 runtime,
             }),
+            timeout,
             cancel: Cancel::default(),
         })
     }
@@ -100,7 +100,18 @@ impl Remote {
     pub fn with_cancel(&self, cancel: Cancel) -> Self {
         Self {
             inner: Arc::clone(&self.inner),
+            timeout: self.timeout,
             cancel,
+        }
+    }
+
+    /// Returns the same remote, whose fetches and pushes may each take this long.
+    #[must_use]
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            timeout,
+            cancel: self.cancel.clone(),
         }
     }
 
@@ -118,7 +129,7 @@ impl Remote {
     pub(super) fn limit(&self) -> Limit {
         Limit {
             started: Instant::now(),
-            timeout: self.inner.timeout,
+            timeout: self.timeout,
             cancel: self.cancel.clone(),
             runtime: self.inner.runtime.clone(),
         }

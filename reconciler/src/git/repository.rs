@@ -232,6 +232,16 @@ impl Repository {
             .map_err(failed(format!("compare {commit} and {ancestor}")))
     }
 
+    /// Returns a commit's message; what is not UTF-8 in it is replaced.
+    ///
+    /// # Errors
+    ///
+    /// When the commit is not here.
+    pub fn message(&self, commit: Oid) -> Result<String, GitError> {
+        let commit = self.find_commit(commit)?;
+        Ok(String::from_utf8_lossy(commit.message_raw_bytes()).into_owned())
+    }
+
     /// Returns the id a local ref leads to, if it exists.
     ///
     /// # Errors

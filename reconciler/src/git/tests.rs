@@ -3,7 +3,7 @@
 mod checkout;
 mod commit;
 mod fetch;
-mod fixture;
+pub(crate) mod fixture;
 mod http;
 mod push;
 mod signing;

@@ -110,6 +110,15 @@ pub(super) fn with_remote<T>(
     remote: &Remote,
     work: impl FnOnce(&mut git2::Remote<'_>, &Arc<Call>) -> Result<T, git2::Error>,
 ) -> Result<Result<T, git2::Error>, TransportError> {
+    with_handle(remote, |url| repository.remote_anonymous(url), work)
+}
+
+/// The same with a handle of the caller's making, which need not belong to a repository.
+pub(super) fn with_handle<'repo, T>(
+    remote: &Remote,
+    make: impl FnOnce(&str) -> Result<git2::Remote<'repo>, git2::Error>,
+    work: impl FnOnce(&mut git2::Remote<'repo>, &Arc<Call>) -> Result<T, git2::Error>,
+) -> Result<Result<T, git2::Error>, TransportError> {
     register();
     let call = Arc::new(Call {
         remote: remote.clone(),
@@ -125,9 +134,7 @@ pub(super) fn with_remote<T>(
         Way::Http(_) | Way::Ssh(_) => URL.to_owned(),
     };
     let done = catch_unwind(AssertUnwindSafe(|| {
-        repository
-            .remote_anonymous(&url)
-            .and_then(|mut handle| work(&mut handle, &call))
+        make(&url).and_then(|mut handle| work(&mut handle, &call))
     }));
     drop(guard);
     let done = match done {

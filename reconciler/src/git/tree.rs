@@ -32,6 +32,28 @@ pub struct File {
     pub kind: Kind,
 }
 
+/// What stands at a path of a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A directory, by the id of its tree.
+    Folder(Oid),
+    /// A file.
+    File(File),
+}
+
+/// One entry of a tree object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Child {
+    /// Its name; what is not UTF-8 in it is replaced.
+    pub name: String,
+    /// Id of the blob, tree or foreign commit.
+    pub id: Oid,
+    /// What it is; `None` for a directory.
+    pub kind: Option<Kind>,
+    /// Whether a file may have this name.
+    pub usable: bool,
+}
+
 /// The files below a path, in Git's order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Files {
@@ -51,10 +73,29 @@ impl Repository {
     /// When there is nothing at `path`, it leads through a link or submodule, or the repository is damaged.
     pub fn files(&self, commit: Oid, path: &str) -> Result<Files, GitError> {
         let base = clamp(path);
-        let root = self.tree_of(commit)?;
         let mut files = Vec::new();
+        match self.locate(commit, path)? {
+            Place::File(file) => files.push(file),
+            Place::Folder(id) => {
+                let prefix = match base.is_empty() {
+                    true => String::new(),
+                    false => format!("{base}/"),
+                };
+                self.walk(&self.find_tree(id)?, &prefix, &mut files)?;
+            }
+        }
+        Ok(Files { base, files })
+    }
+
+    /// Finds what stands at `path` in `commit`; `path` is as in [`Repository::files`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Repository::files`].
+    pub fn locate(&self, commit: Oid, path: &str) -> Result<Place, GitError> {
+        let base = clamp(path);
         let missing = || GitError::MissingPath(base.clone());
-        let mut tree = root;
+        let mut tree = self.tree_of(commit)?;
         let parts: Vec<&str> = base.split('/').filter(|part| !part.is_empty()).collect();
         for (depth, part) in parts.iter().enumerate() {
             let entry = tree.get_name(part).ok_or_else(missing)?;
@@ -63,12 +104,8 @@ impl Repository {
             match kind {
                 None => tree = self.find_tree(id)?,
                 Some(kind @ (Kind::Regular | Kind::Executable)) if depth + 1 == parts.len() => {
-                    files.push(File {
-                        path: base.clone(),
-                        id,
-                        kind,
-                    });
-                    return Ok(Files { base, files });
+                    let path = base;
+                    return Ok(Place::File(File { path, id, kind }));
                 }
                 Some(Kind::Symlink | Kind::Submodule) => {
                     return Err(GitError::NotFollowed(base.clone()));
@@ -76,12 +113,26 @@ impl Repository {
                 Some(_) => return Err(missing()),
             }
         }
-        let prefix = match base.is_empty() {
-            true => String::new(),
-            false => format!("{base}/"),
-        };
-        self.walk(&tree, &prefix, &mut files)?;
-        Ok(Files { base, files })
+        Ok(Place::Folder(tree.id()))
+    }
+
+    /// Lists the entries of one tree object, in Git's order.
+    ///
+    /// # Errors
+    ///
+    /// When it is not here or cannot be read.
+    pub fn children(&self, tree: Oid) -> Result<Vec<Child>, GitError> {
+        let tree = self.find_tree(tree)?;
+        let children = tree.iter().map(|entry| {
+            let name = String::from_utf8_lossy(entry.name_bytes()).into_owned();
+            Child {
+                usable: is_usable(&name),
+                id: entry.id(),
+                kind: kind(entry.filemode()),
+                name,
+            }
+        });
+        Ok(children.collect())
     }
 
     /// Adds the files below a tree; directories wait on a stack, so that depth costs no recursion.

@@ -86,6 +86,16 @@ impl Address {
         }
     }
 
+    /// Returns the host, if it is not this one.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        match self {
+            Self::Http(url) => url.host_str(),
+            Self::Ssh(ssh) => Some(&ssh.host),
+            Self::Local(_) => None,
+        }
+    }
+
     fn short_or_local(text: &str) -> Result<Self, AddressError> {
         // As Git decides: a colon before the first slash makes it SSH.
         let colon = colon_behind_host(text);

@@ -1,7 +1,8 @@
 //! Fetch, build, push, and again on the new tip when somebody else was faster.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use engine::branch::{Course, Plan, Refspec, RefspecError};
 use git2::Oid;
@@ -34,6 +35,20 @@ pub struct Job<'a> {
     pub pause: &'a dyn Fn(u32) -> Duration,
 }
 
+/// What a writer spends time on with a remote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// A fetch, well or badly.
+    Fetch,
+    /// A push, well or badly.
+    Push,
+    /// A push that came too late: the branch had moved.
+    Conflict,
+}
+
+/// Is told how long each stage took.
+pub type Watch<'a> = dyn Fn(Stage, Duration) + 'a;
+
 /// The commit to build on.
 pub struct Tip<'a> {
     /// Where it is; also makes commits.
@@ -51,6 +66,8 @@ pub struct Written {
     pub commits: Vec<Oid>,
     /// The commit they were built on.
     pub base: Oid,
+    /// All refs of the remote, as they were before the push.
+    pub listing: Arc<Listing>,
     /// The branch, without `refs/heads/`.
     pub branch: String,
     /// How many attempts it took.
@@ -68,7 +85,7 @@ pub struct Written {
 pub enum WriteError<E> {
     /// Fetching or pushing failed.
     #[error(transparent)]
-    Git(#[from] GitError),
+    Git(Arc<GitError>),
     /// Building the commits failed.
     #[error(transparent)]
     Build(E),
@@ -93,6 +110,18 @@ pub enum WriteError<E> {
     },
 }
 
+impl<E> From<GitError> for WriteError<E> {
+    fn from(error: GitError) -> Self {
+        Self::Git(Arc::new(error))
+    }
+}
+
+impl<E> WriteError<E> {
+    fn is_damage(&self) -> bool {
+        matches!(self, Self::Git(error) if error.is_damage())
+    }
+}
+
 fn said(messages: &str) -> String {
     match messages.is_empty() {
         true => String::new(),
@@ -115,13 +144,38 @@ impl Mirror {
         job: &Job<'_>,
         mut build: impl FnMut(&Tip<'_>) -> Result<Vec<Oid>, E>,
     ) -> Result<Written, WriteError<E>> {
-        match drive(job, self, &mut build) {
-            Err(WriteError::Git(error)) if error.is_damage() => {
-                self.reset()?;
-                drive(job, self, &mut build)
+        let jobs = std::slice::from_ref(job);
+        let mut written = self.write_all(jobs, &|_, _| {}, |_, tip| build(tip));
+        written.pop().unwrap_or_else(|| Err(busy(job, 0)))
+    }
+
+    /// Writes to several branches of one remote: one fetch for all, then a push for each; `build` is told which job it
+    /// builds for. Jobs for one branch go one after another, each on what the one before pushed.
+    ///
+    /// The results are in the order of the jobs; what goes wrong with one does not stop the others.
+    pub fn write_all<E>(
+        &mut self,
+        jobs: &[Job<'_>],
+        watch: &Watch<'_>,
+        mut build: impl FnMut(usize, &Tip<'_>) -> Result<Vec<Oid>, E>,
+    ) -> Vec<Result<Written, WriteError<E>>> {
+        let all: Vec<usize> = (0..jobs.len()).collect();
+        let mut results = drive(jobs, &all, self, watch, &mut build);
+        let is_damage = |result: &Option<Result<Written, WriteError<E>>>| matches!(result, Some(Err(error)) if error.is_damage());
+        let damaged: Vec<usize> = all
+            .into_iter()
+            .filter(|index| results.get(*index).is_some_and(is_damage))
+            .collect();
+        if !damaged.is_empty() && self.reset().is_ok() {
+            let again = drive(jobs, &damaged, self, watch, &mut build);
+            for (result, again) in results.iter_mut().zip(again) {
+                *result = again.or_else(|| result.take());
             }
-            other => other,
         }
+        let results = results.into_iter().zip(jobs);
+        results
+            .map(|(result, job)| result.unwrap_or_else(|| Err(busy(job, 0))))
+            .collect()
     }
 }
 
@@ -136,19 +190,27 @@ impl Repository {
         job: &Job<'_>,
         mut build: impl FnMut(&Tip<'_>) -> Result<Vec<Oid>, E>,
     ) -> Result<Written, WriteError<E>> {
-        drive(job, &mut &*self, &mut build)
+        let jobs = std::slice::from_ref(job);
+        let mut build = |_, tip: &Tip<'_>| build(tip);
+        let mut results = drive(jobs, &[0], &mut &*self, &|_, _| {}, &mut build);
+        let result = results.pop().flatten();
+        result.unwrap_or_else(|| Err(busy(job, 0)))
     }
 }
 
 /// Something that is a repository or holds one, and knows how it is brought up to date.
 trait Holder {
-    fn refresh(&mut self, job: &Job<'_>) -> Result<Fetched, GitError>;
+    fn refresh(&mut self, jobs: &[&Job<'_>]) -> Result<Vec<Result<Fetched, GitError>>, GitError>;
     fn repository(&self) -> &Repository;
 }
 
 impl Holder for Mirror {
-    fn refresh(&mut self, job: &Job<'_>) -> Result<Fetched, GitError> {
-        self.fetch(job.remote, job.plan, job.choose)
+    fn refresh(&mut self, jobs: &[&Job<'_>]) -> Result<Vec<Result<Fetched, GitError>>, GitError> {
+        let Some(first) = jobs.first() else {
+            return Ok(Vec::new());
+        };
+        let plans: Vec<&Plan> = jobs.iter().map(|job| job.plan).collect();
+        self.fetch_all(first.remote, &plans, first.choose)
     }
 
     fn repository(&self) -> &Repository {
@@ -157,8 +219,12 @@ impl Holder for Mirror {
 }
 
 impl Holder for &Repository {
-    fn refresh(&mut self, job: &Job<'_>) -> Result<Fetched, GitError> {
-        self.fetch(job.remote, job.plan, job.choose, History::AsBefore)
+    fn refresh(&mut self, jobs: &[&Job<'_>]) -> Result<Vec<Result<Fetched, GitError>>, GitError> {
+        let Some(first) = jobs.first() else {
+            return Ok(Vec::new());
+        };
+        let plans: Vec<&Plan> = jobs.iter().map(|job| job.plan).collect();
+        Repository::fetch_all(self, first.remote, &plans, first.choose, History::AsBefore)
     }
 
     fn repository(&self) -> &Repository {
@@ -166,61 +232,147 @@ impl Holder for &Repository {
     }
 }
 
+/// A job that is not finished.
+struct Open {
+    index: usize,
+    attempt: u32,
+    /// What the branch was when the server blamed a race.
+    blamed: Option<(Oid, Option<Oid>)>,
+}
+
+type Build<'a, E> = dyn FnMut(usize, &Tip<'_>) -> Result<Vec<Oid>, E> + 'a;
+
+/// Carries out those of `jobs` that `chosen` names; the others have no result.
 fn drive<H: Holder, E>(
-    job: &Job<'_>,
+    jobs: &[Job<'_>],
+    chosen: &[usize],
     holder: &mut H,
-    build: &mut dyn FnMut(&Tip<'_>) -> Result<Vec<Oid>, E>,
-) -> Result<Written, WriteError<E>> {
+    watch: &Watch<'_>,
+    build: &mut Build<'_, E>,
+) -> Vec<Option<Result<Written, WriteError<E>>>> {
+    let mut results: Vec<Option<Result<Written, WriteError<E>>>> = Vec::new();
+    results.resize_with(jobs.len(), || None);
+    let mut open: Vec<Open> = Vec::new();
+    for index in chosen.iter().copied() {
+        open.push(Open {
+            index,
+            attempt: 1,
+            blamed: None,
+        });
+    }
+    while !open.is_empty() {
+        let mut branches = BTreeSet::new();
+        let (now, later): (Vec<Open>, Vec<Open>) = open
+            .into_iter()
+            .partition(|one| branches.insert(jobs[one.index].plan.push_ref()));
+        open = later;
+        let round: Vec<&Job<'_>> = now.iter().map(|one| &jobs[one.index]).collect();
+        let began = Instant::now();
+        let fetched = holder.refresh(&round);
+        watch(Stage::Fetch, began.elapsed());
+        let fetched = match fetched {
+            Ok(fetched) => fetched,
+            Err(error) => {
+                let error = Arc::new(error);
+                for one in now.iter().chain(&open) {
+                    results[one.index] = Some(Err(WriteError::Git(Arc::clone(&error))));
+                }
+                return results;
+            }
+        };
+        let mut longest: Option<(Duration, &Job<'_>)> = None;
+        for (mut one, fetched) in now.into_iter().zip(fetched) {
+            let job = &jobs[one.index];
+            match round_of(job, &mut one, holder.repository(), fetched, watch, build) {
+                Ok(Some(written)) => results[one.index] = Some(Ok(written)),
+                Ok(None) => {
+                    let pause = (job.pause)(one.attempt);
+                    if longest.is_none_or(|(longest, _)| pause > longest) {
+                        longest = Some((pause, job));
+                    }
+                    open.push(one);
+                }
+                Err(error) => results[one.index] = Some(Err(error)),
+            }
+        }
+        if let Some((pause, job)) = longest
+            && let Err(source) = job.remote.limit().pause(pause)
+        {
+            let error = Arc::new(GitError::Remote {
+                address: job.remote.address().to_string(),
+                source: Box::new(source),
+            });
+            for one in &open {
+                results[one.index] = Some(Err(WriteError::Git(Arc::clone(&error))));
+            }
+            return results;
+        }
+    }
+    results
+}
+
+/// One attempt; nothing comes back when the branch moved and the next one may succeed.
+fn round_of<E>(
+    job: &Job<'_>,
+    open: &mut Open,
+    repository: &Repository,
+    fetched: Result<Fetched, GitError>,
+    watch: &Watch<'_>,
+    build: &mut Build<'_, E>,
+) -> Result<Option<Written>, WriteError<E>> {
     let destination = job
         .refspec
         .map(|refspec| refspec.destination(&job.plan.push_ref()))
         .transpose()
         .map_err(WriteError::Refspec)?;
-    let mut blamed = None;
-    let mut attempt = 1;
-    loop {
-        let fetched = holder.refresh(job)?;
-        let repository = holder.repository();
-        let state = (fetched.start, fetched.push_tip);
-        let tip = Tip {
-            repository,
-            commit: fetched.start,
-            fetched: &fetched,
-        };
-        let commits = build(&tip).map_err(WriteError::Build)?;
-        check_chain(repository, fetched.start, &commits)?;
-        match push_once(job, repository, &fetched, commits, attempt)? {
-            Round::Done(mut written) => {
-                if let (Some(last), Some(destination)) = (written.commits.last(), &destination) {
-                    let listing = &fetched.listing;
-                    let pushed = repository.push_extra(job, *last, destination, listing);
-                    written.refspec = Some(pushed);
-                }
-                return Ok(written);
+    let fetched = fetched?;
+    let state = (fetched.start, fetched.push_tip);
+    let tip = Tip {
+        repository,
+        commit: fetched.start,
+        fetched: &fetched,
+    };
+    let commits = build(open.index, &tip).map_err(WriteError::Build)?;
+    check_chain(repository, fetched.start, &commits)?;
+    let began = Instant::now();
+    let is_push = !commits.is_empty();
+    let pushed = push_once(job, repository, &fetched, commits, open.attempt);
+    let took = began.elapsed();
+    if is_push {
+        watch(Stage::Push, took);
+    }
+    match pushed? {
+        Round::Done(mut written) => {
+            if let (Some(last), Some(destination)) = (written.commits.last(), &destination) {
+                let listing = &fetched.listing;
+                let pushed = repository.push_extra(job, *last, destination, listing);
+                written.refspec = Some(pushed);
             }
-            // The server blames a race for the second time, but nobody has pushed: it means something else.
-            Round::Moved(text) if !text.is_empty() && blamed == Some(state) => {
-                return Err(WriteError::Refused {
-                    text: format!("command error on {}: {text}", job.plan.push_ref()),
-                    messages: String::new(),
-                });
-            }
-            Round::Moved(_) => blamed = Some(state),
+            return Ok(Some(written));
         }
-        if attempt >= job.attempts {
-            return Err(WriteError::Busy {
-                branch: job.plan.push_branch.clone(),
-                attempts: attempt,
+        // The server blames a race for the second time, but nobody has pushed: it means something else.
+        Round::Moved(text) if !text.is_empty() && open.blamed == Some(state) => {
+            return Err(WriteError::Refused {
+                text: format!("command error on {}: {text}", job.plan.push_ref()),
+                messages: String::new(),
             });
         }
-        attempt += 1;
-        job.remote
-            .limit()
-            .pause((job.pause)(attempt))
-            .map_err(|source| GitError::Remote {
-                address: job.remote.address().to_string(),
-                source: Box::new(source),
-            })?;
+        Round::Moved(_) => {
+            watch(Stage::Conflict, took);
+            open.blamed = Some(state);
+        }
+    }
+    if open.attempt >= job.attempts {
+        return Err(busy(job, open.attempt));
+    }
+    open.attempt += 1;
+    Ok(None)
+}
+
+fn busy<E>(job: &Job<'_>, attempts: u32) -> WriteError<E> {
+    WriteError::Busy {
+        branch: job.plan.push_branch.clone(),
+        attempts,
     }
 }
 
@@ -251,6 +403,7 @@ fn push_once<E>(
 ) -> Result<Round, WriteError<E>> {
     let mut written = Written {
         base: fetched.start,
+        listing: Arc::clone(&fetched.listing),
         branch: job.plan.push_branch.clone(),
         attempts: attempt,
         messages: String::new(),

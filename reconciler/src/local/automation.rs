@@ -1,6 +1,7 @@
 //! Which automations a run carries out, and with which policies.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use api::ImageUpdateAutomation;
 use api::automation::GitSpec;
@@ -11,6 +12,7 @@ use kube::core::{Selector, SelectorExt as _};
 
 use super::choice::Choices;
 use crate::resources::{Found, ObjectKey, Resources};
+use crate::update::{Message, Order, Scope};
 
 /// What is taken from the command line instead of the automations.
 #[derive(Clone, Debug, Default)]
@@ -37,7 +39,7 @@ pub struct Automation {
     /// Name and address of the author.
     pub author: (String, String),
     /// The template of the commit message.
-    pub template: Template,
+    pub template: Arc<Template>,
     /// The values the template may use.
     pub values: BTreeMap<String, String>,
     /// Where it reads and writes.
@@ -229,19 +231,37 @@ fn parse_template(
     key: &ObjectKey,
     template: Option<&str>,
     overrides: &Overrides,
-) -> Result<Template, AutomationError> {
+) -> Result<Arc<Template>, AutomationError> {
     let text = overrides
         .message_template
         .as_deref()
         .or(template)
         .unwrap_or_default();
-    Template::parse(text).map_err(|source| AutomationError::Template {
+    let parsed = Template::parse(text).map(Arc::new);
+    parsed.map_err(|source| AutomationError::Template {
         automation: key.clone(),
         source,
     })
 }
 
 impl Automation {
+    /// What it asks for, given what its policies chose.
+    #[must_use]
+    pub(super) fn order(&self, choices: &Choices) -> Order {
+        Order {
+            automation: self.key.clone(),
+            path: self.path.clone(),
+            wanted: self.wanted(choices),
+            scope: Scope::Everything,
+            message: Message {
+                template: Ok(Arc::clone(&self.template)),
+                values: self.values.clone(),
+            },
+            author: self.author.clone(),
+            signer: None,
+        }
+    }
+
     /// What its markers may be set to, and why some policies have nothing to say.
     #[must_use]
     pub fn wanted(&self, choices: &Choices) -> Wanted {

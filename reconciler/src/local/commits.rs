@@ -1,29 +1,24 @@
 //! Commits what a run changed: in the checkout's own repository, or on top of the remote branch and pushed.
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::time::Duration;
+use std::sync::Arc;
 
 use engine::branch::{self, CheckoutRef, Gates, PlanError, Refspec, RefspecError};
-use engine::range::Range;
-use engine::version::Version;
 use git2::Oid;
-use jiff::Timestamp;
-use jiff::tz::Offset;
 
 use super::Progress;
 use super::access::AccessError;
 use super::automation::Automation;
-use super::run::{Committed, Planned, Report, Run, RunError, plan_one};
+use super::run::{Committed, Planned, Report, Run, RunError, failed};
 use super::signers::Signers;
 use crate::chain::Chain;
 use crate::git::{
-    Author, BoxError, Checkout, CheckoutError, DEFAULT_ATTEMPTS, Edit, GitError, Head, Job,
-    NewCommit, Outcome, Repository, Signer, SigningError, SigningKey, Upstream, WriteError,
+    Checkout, CheckoutError, DEFAULT_ATTEMPTS, GitError, Head, Job, Outcome, Repository,
+    SigningError, Upstream, WriteError,
 };
 use crate::resources::ObjectKey;
-use crate::source::GitTree;
 use crate::update::{Problem, ScanCache};
+use crate::writers::{newest_in_range, pause};
 
 /// Why commits cannot be made or pushed.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +64,9 @@ pub enum CommitError {
     /// A commit cannot be made.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// The remote cannot be used.
+    #[error(transparent)]
+    Remote(Arc<GitError>),
     /// The remote cannot be reached with what is at hand.
     #[error(transparent)]
     Access(#[from] AccessError),
@@ -83,10 +81,9 @@ struct Group<'a> {
 }
 
 /// What became of one automation.
-struct Built<'a> {
+struct Done<'a> {
     automation: &'a Automation,
     planned: Planned,
-    commit: Option<Oid>,
 }
 
 impl Run<'_> {
@@ -112,7 +109,7 @@ impl Run<'_> {
             };
             let built = self.build(checkout.repository(), tip, &[automation], &signers, &cache)?;
             for built in built {
-                if let Some(commit) = built.commit {
+                if let Some(commit) = built.planned.built.commit {
                     tips.insert(branch.clone(), commit);
                 }
                 report.add_built(built, &branch);
@@ -155,12 +152,15 @@ impl Run<'_> {
             let written = checkout.repository().write(&job, |tip| {
                 let (repository, commit) = (tip.repository, tip.commit);
                 built = self.build(repository, commit, &group.automations, &signers, &cache)?;
-                Ok(built.iter().filter_map(|built| built.commit).collect())
+                let commits = built.iter();
+                Ok(commits
+                    .filter_map(|done| done.planned.built.commit)
+                    .collect())
             });
             let written = match written {
                 Ok(written) => written,
                 Err(WriteError::Build(error)) => return Err(error),
-                Err(WriteError::Git(error)) => return Err(CommitError::Git(error).into()),
+                Err(WriteError::Git(error)) => return Err(CommitError::Remote(error).into()),
                 Err(other) => {
                     let reason = format!("{}: {}", group.names(), Chain(&other));
                     report.problems.push(Problem::nowhere(reason));
@@ -225,30 +225,19 @@ impl Run<'_> {
         automations: &[&'a Automation],
         signers: &Signers,
         cache: &ScanCache,
-    ) -> Result<Vec<Built<'a>>, RunError> {
+    ) -> Result<Vec<Done<'a>>, RunError> {
         let mut parent = tip;
         let mut all = Vec::with_capacity(automations.len());
         for automation in automations {
-            let planned = plan_one(
+            let mut order = automation.order(self.choices);
+            order.signer = signers.get(&automation.key).cloned();
+            let built = order.carry_out(repository, parent, cache);
+            let built = built.map_err(|error| failed(automation, error))?;
+            parent = built.commit.unwrap_or(parent);
+            let wanted = order.wanted;
+            all.push(Done {
                 automation,
-                &GitTree::new(repository, parent),
-                self.choices,
-                cache,
-            )?;
-            let commit = match &planned.message {
-                None => None,
-                Some(message) => {
-                    let key = signers.get(&automation.key);
-                    Some(commit(
-                        repository, parent, automation, &planned, message, key,
-                    )?)
-                }
-            };
-            parent = commit.unwrap_or(parent);
-            all.push(Built {
-                automation,
-                planned,
-                commit,
+                planned: Planned { wanted, built },
             });
         }
         Ok(all)
@@ -313,46 +302,13 @@ impl Group<'_> {
 }
 
 impl Report {
-    fn add_built(&mut self, built: Built<'_>, branch: &str) {
-        let committed = built.commit.map(|id| Committed {
+    fn add_built(&mut self, done: Done<'_>, branch: &str) {
+        let committed = done.planned.built.commit.map(|id| Committed {
             branch: branch.to_owned(),
             id: id.to_string(),
         });
-        self.add(built.automation, built.planned, committed);
+        self.add(done.automation, done.planned, committed);
     }
-}
-
-fn commit(
-    repository: &Repository,
-    parent: Oid,
-    automation: &Automation,
-    planned: &Planned,
-    message: &str,
-    key: Option<&SigningKey>,
-) -> Result<Oid, CommitError> {
-    let files = planned.plan.files.iter();
-    let edits: Vec<Edit> = files
-        .map(|file| Edit {
-            path: file.path.clone(),
-            content: file.after.clone(),
-        })
-        .collect();
-    let (name, email) = automation.author.clone();
-    let author = Author {
-        name,
-        email,
-        time: Timestamp::now(),
-        zone: Offset::UTC,
-    };
-    let signer = key.map(|key| key.signer(author.time));
-    let new = NewCommit {
-        parent,
-        edits: &edits,
-        author: &author,
-        message,
-        signer: signer.as_ref().map(|signer| signer as &Signer<'_>),
-    };
-    Ok(repository.commit(&new)?)
 }
 
 /// Where work on a local branch starts: at its tip, or where the checkout is if there is no such branch yet.
@@ -417,34 +373,4 @@ fn refspec_problem(
     Some(Problem::nowhere(format!(
         "branch '{branch}' is pushed, its extra refspec is not: {why}; the next run tries again"
     )))
-}
-
-/// The newest of `tags` in a range of versions; several when they are equal.
-fn newest_in_range(range: &str, tags: &[&str]) -> Result<Vec<String>, BoxError> {
-    let range = Range::parse(range)?;
-    let mut newest: Vec<(Version<'_>, &str)> = Vec::new();
-    for tag in tags {
-        let Some(version) = Version::parse_loose(tag) else {
-            continue;
-        };
-        if !range.matches(&version) {
-            continue;
-        }
-        match newest.first().map(|(best, _)| version.precedence(best)) {
-            Some(std::cmp::Ordering::Less) => {}
-            Some(std::cmp::Ordering::Equal) => newest.push((version, tag)),
-            Some(std::cmp::Ordering::Greater) | None => newest = vec![(version, tag)],
-        }
-    }
-    Ok(newest
-        .into_iter()
-        .map(|(_, tag)| (*tag).to_owned())
-        .collect())
-}
-
-/// How long to wait before an attempt: longer each time, and never as long as somebody who lost the same race.
-fn pause(attempt: u32) -> Duration {
-    let longest = 50_u64 << attempt.min(6);
-    let chance = RandomState::new().build_hasher().finish();
-    Duration::from_millis(longest / 2 + chance % (longest / 2 + 1))
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use engine::change::{Change, ObjectId};
+use engine::change::ObjectId;
 use engine::marker::Wanted;
-use engine::template::{Data, Limits, TemplateError};
+use engine::template::TemplateError;
 use serde::Serialize;
 
 use super::Progress;
@@ -16,7 +16,7 @@ use super::commits::CommitError;
 use super::merge::Shared;
 use crate::resources::{ObjectKey, Resources};
 use crate::source::{SourceError, WorkTree};
-use crate::update::{EditedFile, Plan, Problem, ScanCache, Severity, UpdateError, plan};
+use crate::update::{Built, EditedFile, OrderError, Problem, ScanCache, Severity, UpdateError};
 
 /// What becomes of the edits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,58 +175,33 @@ impl Run<'_> {
             progress(Progress::Updating {
                 path: automation.shown_path(),
             });
-            let planned = plan_one(automation, &tree, self.choices, &cache)?;
-            for file in &planned.plan.files {
+            let order = automation.order(self.choices);
+            let built = order.plan(&tree, &cache);
+            let built = built.map_err(|error| failed(automation, error))?;
+            for file in &built.plan.files {
                 tree.stage(file.path.clone(), &file.before, file.after.clone());
             }
-            report.add(automation, planned, None);
+            let wanted = order.wanted;
+            report.add(automation, Planned { wanted, built }, None);
         }
         Ok((report, tree))
     }
 }
 
-/// An automation's plan and message.
+/// What became of one automation.
 pub(super) struct Planned {
-    pub(super) plan: Plan,
     pub(super) wanted: Wanted,
-    pub(super) message: Option<String>,
+    pub(super) built: Built,
 }
 
-/// Plans one automation and writes its commit message, if there is something to commit.
-pub(super) fn plan_one(
-    automation: &Automation,
-    source: &dyn crate::source::Source,
-    choices: &Choices,
-    cache: &ScanCache,
-) -> Result<Planned, RunError> {
-    let wanted = automation.wanted(choices);
-    let plan =
-        plan(source, &automation.path, &wanted, cache).map_err(|source| RunError::Update {
-            automation: automation.key.clone(),
-            source,
-        })?;
-    let message = match plan.files.is_empty() {
-        true => None,
-        false => Some(message(automation, &plan.changes())?),
-    };
-    Ok(Planned {
-        plan,
-        wanted,
-        message,
-    })
-}
-
-fn message(automation: &Automation, changes: &[Change]) -> Result<String, RunError> {
-    let data = Data {
-        automation: (&automation.key.namespace, &automation.key.name),
-        changes,
-        values: &automation.values,
-    };
-    let rendered = automation.template.render(&data, Limits::default());
-    rendered.map_err(|source| RunError::Message {
-        automation: automation.key.clone(),
-        source,
-    })
+/// Says which automation an order failed for.
+pub(super) fn failed(automation: &Automation, error: OrderError) -> RunError {
+    let automation = automation.key.clone();
+    match error {
+        OrderError::Update(source) => RunError::Update { automation, source },
+        OrderError::Message(source) => RunError::Message { automation, source },
+        OrderError::Git(source) => RunError::Commit(source.into()),
+    }
 }
 
 /// Where a commit went.
@@ -247,11 +222,13 @@ impl Report {
     pub(super) fn add(
         &mut self,
         automation: &Automation,
-        mut planned: Planned,
+        planned: Planned,
         committed: Option<Committed>,
     ) {
+        let Planned { wanted, built } = planned;
+        let mut plan = built.plan;
         let mut changes = Vec::new();
-        for file in &planned.plan.files {
+        for file in &plan.files {
             changes.extend(file.changes.iter().map(|change| ChangeReport {
                 file: file.path.clone(),
                 line: change.line,
@@ -267,11 +244,11 @@ impl Report {
         self.updates.push(UpdateReport {
             automation: automation.key.to_string(),
             branch,
-            message: planned.message,
+            message: built.message,
             changes,
             commit,
-            files: std::mem::take(&mut planned.plan.files),
+            files: std::mem::take(&mut plan.files),
         });
-        self.shared.add(planned.wanted, planned.plan);
+        self.shared.add(wanted, plan);
     }
 }

@@ -1,6 +1,7 @@
 //! The keys that commits of a run are signed with.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::automation::Automation;
 use super::commits::CommitError;
@@ -10,7 +11,7 @@ use crate::resources::{ObjectKey, Resources};
 use crate::secret::data_of;
 
 /// Keys by automation, for those whose commits are signed.
-pub(super) type Signers = BTreeMap<ObjectKey, SigningKey>;
+pub(super) type Signers = BTreeMap<ObjectKey, Arc<SigningKey>>;
 
 /// The Secret of a signing key is not among the objects of a run.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +33,7 @@ impl Run<'_> {
                 automation: automation.key.clone(),
                 source,
             })?;
-            signers.extend(key.map(|key| (automation.key.clone(), key)));
+            signers.extend(key.map(|key| (automation.key.clone(), Arc::new(key))));
         }
         Ok(signers)
     }

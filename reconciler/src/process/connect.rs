@@ -28,17 +28,19 @@ pub enum Access {
 }
 
 /// A configuration no client can be made of. Trying again does not help.
+///
+/// The texts hold their causes: those of the library say them already, and would say them twice.
 #[derive(Debug, Error)]
 pub enum ConnectError {
-    /// A kubeconfig cannot be used. The source names the file and never what is in it.
-    #[error("kubeconfig cannot be used")]
-    Kubeconfig(#[source] Box<KubeconfigError>),
+    /// A kubeconfig cannot be used. The text names files and never what is in them.
+    #[error("kubeconfig cannot be used: {0}")]
+    Kubeconfig(Box<KubeconfigError>),
     /// There is no Pod around the program.
-    #[error("there is no kubeconfig, and this is no Pod with a ServiceAccount")]
-    InCluster(#[source] Box<InClusterError>),
+    #[error("there is no kubeconfig, and this is no Pod with a ServiceAccount: {0}")]
+    InCluster(Box<InClusterError>),
     /// Certificates, keys or proxies do not fit together.
-    #[error("no client can be made for the API server")]
-    Client(#[source] Box<kube::Error>),
+    #[error("no client can be made for the API server: {}", Refusal(.0))]
+    Client(Box<kube::Error>),
 }
 
 /// Makes a client for the API server. Nothing is sent yet.
@@ -78,7 +80,11 @@ impl fmt::Display for Refusal<'_> {
             return f.write_str(&status.message);
         }
         let mut text = String::new();
-        let mut error: Option<&dyn Error> = Some(self.0);
+        let mut error: Option<&dyn Error> = match self.0 {
+            // Its own text says only that it stands around another error.
+            kube::Error::Service(cause) => Some(cause.as_ref()),
+            error => Some(error),
+        };
         while let Some(cause) = error {
             let said = cause.to_string();
             if text.is_empty() {
@@ -155,6 +161,7 @@ mod tests {
         let error = connect(&Access::File(missing.clone())).await.err().unwrap();
         let text = crate::chain::Chain(&error).to_string();
         assert!(text.contains(missing.to_str().unwrap()), "{text}");
+        assert_eq!(text.matches("No such file").count(), 1, "{text}");
         let file = kubeconfig(directory.path(), "http://[broken");
         let error = connect(&Access::File(file)).await.err().unwrap();
         let text = crate::chain::Chain(&error).to_string();
@@ -176,6 +183,7 @@ mod tests {
         let error = Api::<Namespace>::all(client).get("x").await.unwrap_err();
         let text = Refusal(&error).to_string();
         assert_eq!(text.matches("Connection refused").count(), 1, "{text}");
+        assert!(text.starts_with("client error (Connect): "), "{text}");
         assert_eq!(text.matches("client error").count(), 1, "{text}");
 
         let mut status = Status::failure("namespaces \"x\" is forbidden", "Forbidden");

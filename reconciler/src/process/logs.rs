@@ -25,6 +25,9 @@ mod tests;
 /// The crates of this program, whose messages are chosen with secrets in mind.
 const OURS: [&str; 4] = ["reconciler", "imgauto_reconciler", "api", "engine"];
 
+/// Logs as errors what it returns as errors, which whoever called it logs with the reason and with what follows.
+const TWICE_TOLD: &str = "kube_client::client::builder";
+
 /// The form of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
@@ -67,7 +70,10 @@ fn filter(level: LevelFilter) -> Targets {
         _ => LevelFilter::WARN,
     });
     let ours = OURS.map(|target| (target, level));
-    Targets::new().with_default(libraries).with_targets(ours)
+    Targets::new()
+        .with_default(libraries)
+        .with_targets(ours)
+        .with_target(TWICE_TOLD, LevelFilter::OFF)
 }
 
 /// Writes each message as one line.

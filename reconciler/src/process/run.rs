@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use kube::Client;
 use thiserror::Error;
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +17,7 @@ use tracing::{info, warn};
 use super::connect::{ConnectError, connect};
 use super::health::{Readiness, Sync, serve_health, serve_metrics};
 use super::leader::{Candidate, LeadershipLost, identity, lease_name};
+use super::listen::ListenAddress;
 use super::probe::{SelectorError, wait_for_kinds};
 use super::signals::Signals;
 use super::{Settings, hostname};
@@ -109,9 +111,9 @@ where
 {
     let mut signals = Signals::new().map_err(RunError::Signals)?;
     let (metrics, readiness) = (Metrics::new(VERSION), Readiness::default());
+    info!(version = VERSION, "starting");
     let mut servers = serve(&settings, &metrics, &readiness).await?;
     let client = connect(&settings.access).await?;
-    info!(version = VERSION, "starting");
     let stop = CancellationToken::new();
     let life = Life {
         client,
@@ -139,31 +141,33 @@ where
     }
 }
 
-/// Begins to serve health and metrics.
+/// Begins to serve health and metrics, and logs where.
 async fn serve(
     settings: &Settings,
     metrics: &Metrics,
     readiness: &Readiness,
 ) -> Result<JoinSet<io::Result<()>>, RunError> {
     let mut servers = JoinSet::new();
-    let failed = |flag| move |source| RunError::Listen { flag, source };
-    let health = settings
-        .health_addr
-        .bind()
-        .await
-        .map_err(failed("--health-addr"))?;
-    if let Some(listener) = health {
+    if let Some(listener) = listen("--health-addr", &settings.health_addr).await? {
         servers.spawn(serve_health(listener, readiness.clone()));
     }
-    let scrapes = settings
-        .metrics_addr
-        .bind()
-        .await
-        .map_err(failed("--metrics-addr"))?;
-    if let Some(listener) = scrapes {
+    if let Some(listener) = listen("--metrics-addr", &settings.metrics_addr).await? {
         servers.spawn(serve_metrics(listener, metrics.clone()));
     }
     Ok(servers)
+}
+
+async fn listen(
+    flag: &'static str,
+    address: &ListenAddress,
+) -> Result<Option<TcpListener>, RunError> {
+    let failed = |source| RunError::Listen { flag, source };
+    let listener = address.bind().await.map_err(failed)?;
+    if let Some(listener) = &listener {
+        let address = listener.local_addr().map_err(failed)?;
+        info!(flag, %address, "listening");
+    }
+    Ok(listener)
 }
 
 /// The part of the program that talks to the API server.
@@ -215,10 +219,13 @@ impl Life {
         };
         // A lease that was lost is not given away, and there is no time then.
         worked?;
-        if let Some(candidate) = &mut candidate {
-            candidate.release().await;
-        }
-        delivery.finish(LAST_EVENTS).await;
+        let release = async {
+            if let Some(candidate) = &mut candidate {
+                candidate.release().await;
+            }
+        };
+        // Together, so that neither takes time from the other.
+        tokio::join!(release, delivery.finish(LAST_EVENTS));
         info!("ended");
         Ok(())
     }

@@ -40,7 +40,7 @@ impl ProxyChoice {
     }
 
     /// A digest that tells choices apart and tells nothing about the password.
-    pub(super) fn fingerprint(&self) -> [u8; 32] {
+    pub(crate) fn fingerprint(&self) -> [u8; 32] {
         match self {
             Self::Environment => [0; 32],
             Self::Direct => [1; 32],
@@ -96,6 +96,11 @@ pub enum ProxyError {
 }
 
 impl ProxyOptions {
+    /// A proxy whose address has been checked before: `http`, `https` or `socks5`, without user info.
+    pub(crate) fn new(address: Url, login: Option<(String, SecretString)>) -> Self {
+        Self { address, login }
+    }
+
     /// Reads `address`, `username` and `password` of a Secret; `secret` is `namespace/name`.
     ///
     /// A user name may stand alone; a password without one is ignored.

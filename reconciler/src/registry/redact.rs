@@ -40,7 +40,7 @@ pub(super) fn url(url: &Url) -> String {
 }
 
 /// Cuts text to what fits into a message and replaces control characters and `secrets`.
-pub(super) fn excerpt(text: &str, secrets: &[SecretString]) -> String {
+pub(crate) fn excerpt(text: &str, secrets: &[SecretString]) -> String {
     let mut text = Cow::Borrowed(text.trim());
     for secret in secrets.iter().map(ExposeSecret::expose_secret) {
         if !secret.is_empty() && text.contains(secret) {

@@ -124,7 +124,7 @@ impl TlsOptions {
     }
 
     /// A digest that tells options apart and tells nothing about the key.
-    pub(super) fn fingerprint(&self) -> [u8; 32] {
+    pub(crate) fn fingerprint(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
         for authority in &self.authorities {
             hash.update((authority.len() as u64).to_le_bytes());

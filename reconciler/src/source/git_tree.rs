@@ -3,7 +3,7 @@
 use git2::Oid;
 
 use super::{Entry, EntryKind, Reader, Source, SourceError};
-use crate::git::{Blobs, GitError, Kind, Repository};
+use crate::git::{Blobs, Child, GitError, Kind, Place, Repository};
 
 /// The files of one commit.
 pub struct GitTree<'a> {
@@ -21,21 +21,8 @@ impl<'a> GitTree<'a> {
 
 impl Source for GitTree<'_> {
     fn entries(&self, path: &str) -> Result<Vec<Entry>, SourceError> {
-        let listed = match self.repository.files(self.commit, path) {
-            Ok(listed) => listed,
-            Err(GitError::MissingPath(_)) => {
-                return Err(SourceError::Missing {
-                    path: path.to_owned(),
-                });
-            }
-            Err(source) => {
-                let path = path.to_owned();
-                return Err(SourceError::Git {
-                    path,
-                    source: Box::new(source),
-                });
-            }
-        };
+        let listed = self.repository.files(self.commit, path);
+        let listed = listed.map_err(|error| failed(path, error))?;
         let mut blobs = None;
         let mut entries = Vec::with_capacity(listed.files.len());
         for file in listed.files {
@@ -68,9 +55,36 @@ impl Source for GitTree<'_> {
             blobs: self.blobs()?,
         }))
     }
+
+    fn as_git_tree(&self) -> Option<&GitTree<'_>> {
+        Some(self)
+    }
+}
+
+fn failed(path: &str, error: GitError) -> SourceError {
+    let path = path.to_owned();
+    match error {
+        GitError::MissingPath(_) => SourceError::Missing { path },
+        source => SourceError::Git {
+            path,
+            source: Box::new(source),
+        },
+    }
 }
 
 impl GitTree<'_> {
+    /// Finds what stands at `path`, which is clamped as in [`Source::entries`].
+    pub(crate) fn locate(&self, path: &str) -> Result<Place, SourceError> {
+        let found = self.repository.locate(self.commit, path);
+        found.map_err(|error| failed(path, error))
+    }
+
+    /// Lists the entries of one of the commit's trees.
+    pub(crate) fn children(&self, tree: Oid) -> Result<Vec<Child>, SourceError> {
+        let listed = self.repository.children(tree);
+        listed.map_err(|error| failed(&format!("tree {tree}"), error))
+    }
+
     fn blobs(&self) -> Result<Blobs<'_>, SourceError> {
         self.repository.blobs().map_err(|source| SourceError::Git {
             path: "the object store".to_owned(),

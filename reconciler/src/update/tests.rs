@@ -6,6 +6,8 @@ use engine::change::LatestRef;
 use engine::marker::Policy;
 use git2::ObjectType;
 
+use crate::source::Reader;
+
 use super::*;
 
 /// Files that know the ids of their contents, as a commit's do, and which of them were read.
@@ -41,7 +43,7 @@ impl Counting {
             namespace: "default".into(),
             policies: [("app".into(), Policy::Latest(latest))].into(),
         };
-        plan(self, "", &wanted, cache).unwrap()
+        plan(self, "", &wanted, cache, Scope::Everything).unwrap()
     }
 
     /// What was read since this was asked last, each file as often as it was read.

@@ -80,7 +80,7 @@ fn a_checkout_knows_its_branch_and_upstream() {
     bench.git(&["remote", "set-url", "origin", "../a.git"]);
     let relative = bench.checkout.upstream(Some("main")).unwrap();
     let remote = bench.fixture.remote_at(&relative.url);
-    assert!(bench.checkout.repository().list(&remote).is_ok());
+    assert!(remote.list().is_ok());
     bench.git(&["remote", "remove", "origin"]);
     let error = bench.checkout.upstream(Some("main")).unwrap_err();
     assert!(matches!(error, CheckoutError::NoUpstream(_)));

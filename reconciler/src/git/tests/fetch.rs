@@ -37,7 +37,7 @@ fn row_128_an_unchanged_remote_costs_one_listing() {
         .unwrap();
     assert_eq!(first.start, second.start);
     assert_eq!(fixture.requests(), ["GET /a.git/info/refs"]);
-    let listing = mirror.list(&fixture.remote()).unwrap();
+    let listing = fixture.remote().list().unwrap();
     assert_eq!(fixture.requests(), ["GET /a.git/info/refs"]);
     assert_eq!(listing.commit("refs/heads/main"), Some(first.start));
 }
@@ -292,7 +292,7 @@ fn directories_are_remotes_too() {
         assert_eq!(fetched.start.to_string(), tip);
     }
     let nowhere = fixture.remote_at("/nonexistent/a.git");
-    let error = fixture.mirror().list(&nowhere).unwrap_err();
+    let error = nowhere.list().unwrap_err();
     assert!(
         Chain(&error).to_string().contains("/nonexistent/a.git"),
         "{error:?}"

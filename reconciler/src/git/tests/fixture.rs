@@ -20,9 +20,9 @@ use super::super::*;
 /// Looks at a request before it is served and may answer it itself.
 type Before = Box<dyn FnMut(&Method, &Uri) -> Option<Response<Body>> + Send>;
 
-pub(super) struct Fixture {
-    pub(super) dir: TempDir,
-    pub(super) runtime: Runtime,
+pub(crate) struct Fixture {
+    pub(crate) dir: TempDir,
+    pub(crate) runtime: Runtime,
     state: Arc<Shared>,
     port: u16,
 }
@@ -36,7 +36,7 @@ struct Shared {
 }
 
 impl Fixture {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         rustls::crypto::ring::default_provider()
             .install_default()
             .ok();
@@ -67,7 +67,7 @@ impl Fixture {
     }
 
     /// A fixture with the bare repository `a.git`, one commit on `main`.
-    pub(super) fn with_repository() -> Self {
+    pub(crate) fn with_repository() -> Self {
         let fixture = Self::new();
         let work = fixture.path("work");
         git(
@@ -93,29 +93,29 @@ impl Fixture {
         fixture
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    pub(super) fn bare(&self) -> PathBuf {
+    pub(crate) fn bare(&self) -> PathBuf {
         self.path("a.git")
     }
 
-    pub(super) fn url(&self, name: &str) -> String {
+    pub(crate) fn url(&self, name: &str) -> String {
         format!("http://127.0.0.1:{}/{name}", self.port)
     }
 
-    pub(super) fn remote(&self) -> Remote {
+    pub(crate) fn remote(&self) -> Remote {
         self.remote_at(&self.url("a.git"))
     }
 
-    pub(super) fn remote_at(&self, url: &str) -> Remote {
+    pub(crate) fn remote_at(&self, url: &str) -> Remote {
         let mut settings = Settings::local(url, None).unwrap();
         settings.timeout = Duration::from_secs(20);
         Remote::new(settings, self.runtime.handle().clone()).unwrap()
     }
 
-    pub(super) fn remote_with(&self, secret: &[(&str, &str)]) -> Remote {
+    pub(crate) fn remote_with(&self, secret: &[(&str, &str)]) -> Remote {
         let data = secret
             .iter()
             .map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec()))
@@ -124,16 +124,16 @@ impl Fixture {
         Remote::new(settings, self.runtime.handle().clone()).unwrap()
     }
 
-    pub(super) fn mirror(&self) -> Mirror {
+    pub(crate) fn mirror(&self) -> Mirror {
         Mirror::open(&self.path("mirror")).unwrap()
     }
 
     /// Lets only requests with this header value through.
-    pub(super) fn require(&self, authorization: &str) {
+    pub(crate) fn require(&self, authorization: &str) {
         *self.state.authorization.lock().unwrap() = Some(authorization.to_owned());
     }
 
-    pub(super) fn before(
+    pub(crate) fn before(
         &self,
         look: impl FnMut(&Method, &Uri) -> Option<Response<Body>> + Send + 'static,
     ) {
@@ -141,12 +141,12 @@ impl Fixture {
     }
 
     /// Takes the list of requests served since the last call, such as `POST /a.git/git-upload-pack`.
-    pub(super) fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         std::mem::take(&mut self.state.requests.lock().unwrap())
     }
 
     /// A header of the last request.
-    pub(super) fn header(&self, name: &str) -> Option<String> {
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
         let headers = self.state.headers.lock().unwrap();
         headers
             .get(name)
@@ -154,12 +154,12 @@ impl Fixture {
     }
 
     /// Somebody else commits to a branch of `a.git`, which must exist.
-    pub(super) fn somebody_commits(&self, branch: &str, file: &str) -> String {
+    pub(crate) fn somebody_commits(&self, branch: &str, file: &str) -> String {
         somebody_commits(&self.bare(), branch, file)
     }
 
     /// Returns what a hook shall print before it refuses.
-    pub(super) fn refusing_hook(&self, hook: &str, text: &str) {
+    pub(crate) fn refusing_hook(&self, hook: &str, text: &str) {
         use std::os::unix::fs::PermissionsExt as _;
         let path = self.bare().join("hooks").join(hook);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -168,17 +168,17 @@ impl Fixture {
     }
 
     /// The subjects of a branch's commits, newest first.
-    pub(super) fn subjects(&self, branch: &str) -> Vec<String> {
+    pub(crate) fn subjects(&self, branch: &str) -> Vec<String> {
         let log = git(&self.bare(), &["log", "--format=%s", branch]);
         log.lines().map(str::to_owned).collect()
     }
 
-    pub(super) fn fsck(&self) {
+    pub(crate) fn fsck(&self) {
         git(&self.bare(), &["fsck", "--strict", "--full"]);
     }
 }
 
-pub(super) fn somebody_commits(bare: &Path, branch: &str, file: &str) -> String {
+pub(crate) fn somebody_commits(bare: &Path, branch: &str, file: &str) -> String {
     let blob = git_with_input(bare, &["hash-object", "-w", "--stdin"], "theirs\n");
     let entries = git(bare, &["ls-tree", branch]);
     let entries = format!("{entries}\n100644 blob {blob}\t{file}\n");
@@ -192,11 +192,11 @@ pub(super) fn somebody_commits(bare: &Path, branch: &str, file: &str) -> String 
     commit
 }
 
-pub(super) fn git(directory: &Path, arguments: &[&str]) -> String {
+pub(crate) fn git(directory: &Path, arguments: &[&str]) -> String {
     git_with_input(directory, arguments, "")
 }
 
-pub(super) fn git_with_input(directory: &Path, arguments: &[&str], input: &str) -> String {
+pub(crate) fn git_with_input(directory: &Path, arguments: &[&str], input: &str) -> String {
     use std::io::Write as _;
     let mut child = Command::new("git")
         .args(arguments)
@@ -297,7 +297,7 @@ async fn serve(
         .unwrap()
 }
 
-pub(super) fn answer(status: StatusCode, content_type: &str, body: &str) -> Response<Body> {
+pub(crate) fn answer(status: StatusCode, content_type: &str, body: &str) -> Response<Body> {
     Response::builder()
         .status(status)
         .header(header::CONTENT_TYPE, content_type)
@@ -305,19 +305,19 @@ pub(super) fn answer(status: StatusCode, content_type: &str, body: &str) -> Resp
         .unwrap()
 }
 
-pub(super) fn branch(name: &str) -> CheckoutRef {
+pub(crate) fn branch(name: &str) -> CheckoutRef {
     CheckoutRef {
         branch: Some(name.to_owned()),
         ..CheckoutRef::default()
     }
 }
 
-pub(super) fn on_main() -> Plan {
+pub(crate) fn on_main() -> Plan {
     plan(Some(&branch("main")), None, Gates::default()).unwrap()
 }
 
 /// Chooses the last tag by name; what a range means is tested elsewhere.
-pub(super) fn last_tag(_: &str, tags: &[&str]) -> Result<Vec<String>, BoxError> {
+pub(crate) fn last_tag(_: &str, tags: &[&str]) -> Result<Vec<String>, BoxError> {
     Ok(tags
         .last()
         .map(|tag| (*tag).to_owned())
@@ -325,7 +325,7 @@ pub(super) fn last_tag(_: &str, tags: &[&str]) -> Result<Vec<String>, BoxError> 
         .collect())
 }
 
-pub(super) fn author() -> Author {
+pub(crate) fn author() -> Author {
     Author {
         name: "fluxcdbot".to_owned(),
         email: "fluxcdbot@users.noreply.github.com".to_owned(),
@@ -335,7 +335,7 @@ pub(super) fn author() -> Author {
 }
 
 /// Makes a commit that sets the image of `clusters/a/deploy.yaml`.
-pub(super) fn set_image(repository: &Repository, parent: Oid, tag: &str) -> Oid {
+pub(crate) fn set_image(repository: &Repository, parent: Oid, tag: &str) -> Oid {
     let edits = [Edit {
         path: "clusters/a/deploy.yaml".to_owned(),
         content: format!("image: app:{tag}\n").into_bytes(),

@@ -7,8 +7,8 @@ use super::super::*;
 use super::fixture::{Fixture, answer, last_tag, on_main, set_image};
 use crate::chain::Chain;
 
-fn failure(fixture: &Fixture, remote: &Remote) -> TransportError {
-    match fixture.mirror().list(remote).unwrap_err() {
+fn failure(remote: &Remote) -> TransportError {
+    match remote.list().unwrap_err() {
         GitError::Remote { source, .. } => *source,
         other => panic!("{other:?}"),
     }
@@ -37,7 +37,7 @@ fn basic_credentials_open_fetch_and_push() {
     let pushed = mirror.push(&remote, &[update], &Push::default()).unwrap();
     assert_eq!(pushed.outcomes, [Outcome::Pushed]);
     let in_url = fixture.url("a.git").replace("://", "://me:secret@");
-    assert!(mirror.list(&fixture.remote_at(&in_url)).is_ok());
+    assert!(fixture.remote_at(&in_url).list().is_ok());
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn a_bearer_token_opens_too() {
     let fixture = Fixture::with_repository();
     fixture.require("Bearer tok");
     let remote = fixture.remote_with(&[("bearerToken", "tok"), ("username", "ignored")]);
-    assert!(fixture.mirror().list(&remote).is_ok());
+    assert!(remote.list().is_ok());
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn wrong_credentials_end_in_fluxs_text_without_them() {
     let fixture = Fixture::with_repository();
     fixture.require("Basic bWU6c2VjcmV0");
     let remote = fixture.remote_with(&[("username", "me"), ("password", "hunter2")]);
-    let error = fixture.mirror().list(&remote).unwrap_err();
+    let error = remote.list().unwrap_err();
     let url = fixture.url("a.git");
     assert_eq!(
         Chain(&error).to_string(),
@@ -99,11 +99,11 @@ fn statuses_are_told_apart() {
     let fixture = Fixture::with_repository();
     let missing = fixture.remote_at(&fixture.url("missing.git"));
     assert!(matches!(
-        failure(&fixture, &missing),
+        failure(&missing),
         TransportError::RepositoryNotFound(_)
     ));
     fixture.before(|_, _| Some(answer(StatusCode::FORBIDDEN, "text/plain", "no access\n")));
-    let forbidden = failure(&fixture, &fixture.remote());
+    let forbidden = failure(&fixture.remote());
     assert_eq!(forbidden.to_string(), "authorization failed: no access");
     fixture.before(|_, _| {
         let mut answer = answer(StatusCode::TOO_MANY_REQUESTS, "text/html", "<html>");
@@ -112,7 +112,7 @@ fn statuses_are_told_apart() {
             .insert("retry-after", "7".parse().unwrap());
         Some(answer)
     });
-    match failure(&fixture, &fixture.remote()) {
+    match failure(&fixture.remote()) {
         TransportError::Status {
             status,
             text,
@@ -129,7 +129,7 @@ fn statuses_are_told_apart() {
 fn a_login_page_is_recognised() {
     let fixture = Fixture::with_repository();
     fixture.before(|_, _| Some(answer(StatusCode::OK, "text/html; charset=utf-8", "<html>")));
-    let error = failure(&fixture, &fixture.remote());
+    let error = failure(&fixture.remote());
     match &error {
         TransportError::NotGit {
             content_type,
@@ -150,7 +150,7 @@ fn garbage_in_the_right_wrapping_is_an_error() {
             let content_type = "application/x-git-upload-pack-advertisement";
             Some(answer(StatusCode::OK, content_type, body))
         });
-        let error = fixture.mirror().list(&fixture.remote()).unwrap_err();
+        let error = fixture.remote().list().unwrap_err();
         assert!(
             matches!(error, GitError::Remote { .. }),
             "{body}: {error:?}"
@@ -195,13 +195,13 @@ fn a_renamed_repository_is_followed_on_the_same_server() {
 fn redirects_elsewhere_and_in_circles_are_not_followed() {
     let fixture = Fixture::with_repository();
     fixture.before(|_, _| Some(redirect("https://me:pw@evil.example/x?token=1".to_owned())));
-    let elsewhere = failure(&fixture, &fixture.remote());
+    let elsewhere = failure(&fixture.remote());
     assert_eq!(
         elsewhere.to_string(),
         "the server redirects to https://evil.example/x, which is not followed: use that URL if it is right"
     );
     fixture.before(|_, uri| Some(redirect(uri.to_string())));
-    let circle = failure(&fixture, &fixture.remote());
+    let circle = failure(&fixture.remote());
     assert!(matches!(circle, TransportError::RedirectLoop));
 }
 
@@ -219,7 +219,7 @@ fn a_silent_server_is_given_up_in_time() {
     let mut settings = Settings::local(&url, None).unwrap();
     settings.timeout = Duration::from_millis(200);
     let remote = Remote::new(settings, fixture.runtime.handle().clone()).unwrap();
-    let error = failure(&fixture, &remote);
+    let error = failure(&remote);
     assert_eq!(error.to_string(), "timed out after 0.2 s");
 }
 
@@ -244,7 +244,7 @@ fn a_server_that_drips_is_given_up_in_time() {
     let mut settings = Settings::local(&url, None).unwrap();
     settings.timeout = Duration::from_millis(500);
     let remote = Remote::new(settings, fixture.runtime.handle().clone()).unwrap();
-    let error = failure(&fixture, &remote);
+    let error = failure(&remote);
     assert!(matches!(error, TransportError::Timeout(_)), "{error:?}");
     drop((remote, fixture));
     dripping.join().unwrap();
@@ -261,16 +261,10 @@ fn cancelling_stops_a_running_operation_and_every_later_one() {
         std::thread::sleep(Duration::from_millis(100));
         cancel.cancel();
     });
-    assert!(matches!(
-        failure(&fixture, &remote),
-        TransportError::Cancelled
-    ));
+    assert!(matches!(failure(&remote), TransportError::Cancelled));
     stopper.join().unwrap();
     assert!(started.elapsed() < Duration::from_secs(15));
-    assert!(matches!(
-        failure(&fixture, &remote),
-        TransportError::Cancelled
-    ));
+    assert!(matches!(failure(&remote), TransportError::Cancelled));
 }
 
 #[test]
@@ -278,7 +272,7 @@ fn nobody_listening_is_told_without_the_url_twice() {
     let fixture = Fixture::with_repository();
     let (listener, url) = silent();
     drop(listener);
-    let error = fixture.mirror().list(&fixture.remote_at(&url)).unwrap_err();
+    let error = fixture.remote_at(&url).list().unwrap_err();
     let text = Chain(&error).to_string();
     assert!(text.starts_with(&format!(
         "unable to clone '{url}': cannot reach the server: "
@@ -294,7 +288,7 @@ fn an_http_proxy_is_shown_its_login() {
     settings.proxy = Some(Proxy::parse(&proxy).unwrap());
     let remote = Remote::new(settings, fixture.runtime.handle().clone()).unwrap();
     // The fixture plays the proxy: it is asked for the whole URL, and finds the repository in its path.
-    assert!(fixture.mirror().list(&remote).is_ok());
+    assert!(remote.list().is_ok());
     assert_eq!(fixture.header("host").unwrap(), "git.invalid");
     assert_eq!(
         fixture.header("proxy-authorization").unwrap(),
@@ -305,7 +299,7 @@ fn an_http_proxy_is_shown_its_login() {
 #[test]
 fn servers_see_a_git_client() {
     let fixture = Fixture::with_repository();
-    fixture.mirror().list(&fixture.remote()).unwrap();
+    fixture.remote().list().unwrap();
     let agent = fixture.header("user-agent").unwrap();
     assert!(agent.starts_with("git/imgauto-"), "{agent}");
 }

@@ -134,6 +134,7 @@ fn libraries_are_heard_when_something_is_wrong() {
         debug!(target: "hyper::client", "authorization: Bearer secret");
         info!(target: "kube_client", "connected");
         warn!(target: "kube_client", "trouble");
+        error!(target: "kube_client::client::builder", "failed with error client error (Connect)");
         debug!("ours");
     };
     let said = |level| {

@@ -1,0 +1,13 @@
+//! Tests on a real Kubernetes API server.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails where it stands"
+)]
+
+mod flux_cli;
+mod ground;
+mod guide;
+mod kinds;
+mod stage;
+mod workloads;
