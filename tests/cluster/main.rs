@@ -9,5 +9,7 @@ mod flux_cli;
 mod ground;
 mod guide;
 mod kinds;
+mod outages;
 mod stage;
 mod workloads;
+mod writes;
