@@ -17,7 +17,7 @@ const KINDS: [[&str; 3]; 3] = [
 #[test]
 fn create_waits_for_each_object_and_get_shows_it() {
     let stage = Stage::new(ControlPlane::shared(), "flux-create");
-    create_all(&stage);
+    stage.create_all();
 
     let (image, host) = (stage.image(), stage.registry.host());
     let repository = show(&stage, "repository");
@@ -69,7 +69,7 @@ fn create_waits_for_each_object_and_get_shows_it() {
 fn all_tables_of_all_namespaces_are_shown_together() {
     let plane = ControlPlane::private();
     let stage = Stage::new(&plane, "flux-get");
-    create_all(&stage);
+    stage.create_all();
     let namespace = stage.namespace.name();
     let (image, host) = (stage.image(), stage.registry.host());
     let tables = [
@@ -129,7 +129,7 @@ fn all_tables_of_all_namespaces_are_shown_together() {
 #[test]
 fn reconcile_reports_what_was_found() {
     let stage = Stage::new(ControlPlane::shared(), "flux-reconcile");
-    create_all(&stage);
+    stage.create_all();
     let image = stage.image();
     let results = [
         "scan fetched 4 tags".to_owned(),
@@ -154,7 +154,7 @@ fn reconcile_reports_what_was_found() {
 #[test]
 fn a_failing_object_is_reported_as_failed() {
     let stage = Stage::new(ControlPlane::shared(), "flux-failing");
-    create_all(&stage);
+    stage.create_all();
     let patch = r#"{"spec": {"policy": {"semver": {"range": "no range"}}}}"#;
     let mut edit = stage.namespace.kubectl();
     edit.args([
@@ -181,7 +181,7 @@ fn a_failing_object_is_reported_as_failed() {
 #[test]
 fn suspend_and_resume_stop_and_start_the_work() {
     let stage = Stage::new(ControlPlane::shared(), "flux-suspend");
-    create_all(&stage);
+    stage.create_all();
     let namespace = stage.namespace.name();
     let image = stage.image();
     let results = [
@@ -216,7 +216,7 @@ fn suspend_and_resume_stop_and_start_the_work() {
 #[test]
 fn export_prints_what_the_api_server_holds() {
     let stage = Stage::new(ControlPlane::shared(), "flux-export");
-    create_all(&stage);
+    stage.create_all();
     let (namespace, image) = (stage.namespace.name(), stage.image());
     let repository = format!(
         "---
@@ -264,7 +264,7 @@ spec:
 #[test]
 fn events_of_each_object_are_found() {
     let stage = Stage::new(ControlPlane::shared(), "flux-events");
-    create_all(&stage);
+    stage.create_all();
     let resolved = format!("Latest image tag for {} resolved to 5.0.0", stage.image());
     let found = scanned(&stage);
     let repository = ["Normal", "Succeeded", "ImageRepository/podinfo", &found];
@@ -299,7 +299,7 @@ fn events_of_each_object_are_found() {
 #[test]
 fn deleted_objects_go_at_once() {
     let stage = Stage::new(ControlPlane::shared(), "flux-delete");
-    create_all(&stage);
+    stage.create_all();
     let namespace = stage.namespace.name();
     for [word, human, kind] in KINDS {
         let name = name_of(word);
@@ -311,27 +311,6 @@ fn deleted_objects_go_at_once() {
         assert_eq!(gone.code, 1);
         let none = format!("✗ no {kind} objects found in \"{namespace}\" namespace\n");
         assert_eq!(gone.stderr, none);
-    }
-}
-
-/// Creates the source with kubectl and the rest with flux, which waits for each.
-fn create_all(stage: &Stage<'_>) {
-    let source = stage
-        .repository
-        .read("main", &format!("{FOLDER}/flux-system-source.yaml"));
-    stage.namespace.apply(&source);
-    for (arguments, [.., kind]) in stage.creations().iter().skip(1).zip(KINDS) {
-        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-        let answer = stage.flux(&[&["create"], arguments.as_slice()].concat());
-        let expected = format!(
-            "✚ generating {kind}
-► applying {kind}
-✔ {kind} created
-◎ waiting for {kind} reconciliation
-✔ {kind} reconciliation completed
-"
-        );
-        assert_eq!(answer, Answer::said(&expected));
     }
 }
 

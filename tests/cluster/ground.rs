@@ -173,7 +173,7 @@ fn all_writes_of_a_user_are_counted_and_no_reads() {
 
 #[test]
 fn a_cluster_that_was_killed_comes_back_as_it_was() {
-    let mut plane = ControlPlane::private();
+    let plane = ControlPlane::private();
     let name = {
         let namespace = plane.namespace("restart");
         namespace.apply(&deployment("app", IMAGE));

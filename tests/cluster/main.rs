@@ -10,5 +10,7 @@ mod ground;
 mod guide;
 mod kinds;
 mod leader;
+mod outages;
 mod stage;
 mod workloads;
+mod writes;

@@ -27,7 +27,7 @@ pub(crate) struct Stage<'a> {
     pub(crate) repository: Repository,
     pub(crate) namespace: Namespace<'a>,
     pub(crate) reconciler: Reconciler,
-    server: GitServer,
+    pub(crate) server: GitServer,
     _forge: Forge,
 }
 
@@ -61,6 +61,11 @@ impl Answer {
 
 impl<'a> Stage<'a> {
     pub(crate) fn new(plane: &'a ControlPlane, prefix: &str) -> Self {
+        Self::with_flags(plane, prefix, &[])
+    }
+
+    /// The same, with a reconciler that is started with these flags.
+    pub(crate) fn with_flags(plane: &'a ControlPlane, prefix: &str, flags: &[&str]) -> Self {
         let registry = Registry::start(RegistryOptions::default());
         registry.push_tags("podinfo", &TAGS);
         let forge = Forge::new();
@@ -69,6 +74,7 @@ impl<'a> Stage<'a> {
         let namespace = plane.namespace(prefix);
         let options = ReconcilerOptions {
             namespace: Some(namespace.name()),
+            flags,
             ..ReconcilerOptions::default()
         };
         let reconciler = Reconciler::start(plane, options);
@@ -164,6 +170,26 @@ images:
         ];
         [source, repository, policy, update]
             .map(|words| words.iter().map(|&word| word.to_owned()).collect())
+    }
+
+    /// Creates the source with kubectl and the rest with flux, which waits for each.
+    pub(crate) fn create_all(&self) {
+        let source = format!("{FOLDER}/flux-system-source.yaml");
+        self.namespace.apply(&self.repository.read("main", &source));
+        let kinds = ["ImageRepository", "ImagePolicy", "ImageUpdateAutomation"];
+        for (words, kind) in self.creations()[1..].iter().zip(kinds) {
+            let words: Vec<_> = words.iter().map(String::as_str).collect();
+            let answer = self.flux(&[&["create"], words.as_slice()].concat());
+            let expected = format!(
+                "✚ generating {kind}
+► applying {kind}
+✔ {kind} created
+◎ waiting for {kind} reconciliation
+✔ {kind} reconciliation completed
+"
+            );
+            assert_eq!(answer, Answer::said(&expected));
+        }
     }
 
     /// The files for which the guide takes what these commands print with `--export`.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{LazyLock, Once};
+use std::sync::{LazyLock, Mutex, Once};
 
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::ServiceAccount;
@@ -36,7 +36,7 @@ pub struct ControlPlane {
 
 /// The program of our own cluster.
 struct Process {
-    server: Server,
+    server: Mutex<Server>,
     folder: TempDir,
 }
 
@@ -84,7 +84,7 @@ impl ControlPlane {
     pub fn private() -> Self {
         let folder = TempDir::with_prefix("imgauto-control-plane-")
             .expect("the temporary folder is writable");
-        let server = start(folder.path());
+        let server = Mutex::new(start(folder.path()));
         let kubeconfig = folder.path().join("admin.kubeconfig");
         Self::new(kubeconfig, Some(Process { server, folder }))
     }
@@ -207,9 +207,7 @@ impl ControlPlane {
     /// If this is the cluster of `IMGAUTO_TEST_KUBECONFIG`, whose log is out of reach; a test that counts takes
     /// [`Self::private`].
     pub fn audit_writes(&self, filter: impl Fn(&Write) -> bool) -> Vec<Write> {
-        let process = self.process.as_ref();
-        let process = process.expect("only our own cluster has an audit log to read");
-        let log = std::fs::read_to_string(process.folder.path().join("audit.log"))
+        let log = std::fs::read_to_string(self.own().folder.path().join("audit.log"))
             .expect("the API server writes its audit log");
         let lines = log.lines().map(|line| {
             serde_json::from_str::<AuditEvent>(line).expect("the audit log holds an object a line")
@@ -220,10 +218,12 @@ impl ControlPlane {
 
     /// Kills the API server with all around it, and waits until it is back at the same address with the same objects.
     ///
+    /// For a private cluster only: other tests would not take it well.
+    ///
     /// # Panics
     ///
     /// If this is the cluster of `IMGAUTO_TEST_KUBECONFIG`.
-    pub fn restart(&mut self) {
+    pub fn restart(&self) {
         self.kill();
         self.start_again();
     }
@@ -233,12 +233,8 @@ impl ControlPlane {
     /// # Panics
     ///
     /// If this is the cluster of `IMGAUTO_TEST_KUBECONFIG`.
-    pub fn kill(&mut self) {
-        let process = self.process.as_mut();
-        process
-            .expect("only our own cluster is ours to kill")
-            .server
-            .kill();
+    pub fn kill(&self) {
+        self.own().server.lock().expect("no holder panics").kill();
     }
 
     /// Starts what [`Self::kill`] ended.
@@ -246,10 +242,15 @@ impl ControlPlane {
     /// # Panics
     ///
     /// If this is the cluster of `IMGAUTO_TEST_KUBECONFIG`.
-    pub fn start_again(&mut self) {
-        let process = self.process.as_mut();
-        let process = process.expect("only our own cluster is ours to start");
-        process.server = start(process.folder.path());
+    pub fn start_again(&self) {
+        let process = self.own();
+        let started = start(process.folder.path());
+        *process.server.lock().expect("no holder panics") = started;
+    }
+
+    fn own(&self) -> &Process {
+        let process = self.process.as_ref();
+        process.expect("this needs a cluster of our own, whose process and files are at hand")
     }
 }
 

@@ -111,6 +111,17 @@ impl Reconciler {
         self.wait_until_ready();
     }
 
+    /// Who it is to the API server, as the audit log has it.
+    pub fn user() -> String {
+        let (namespace, name) = ACCOUNT;
+        format!("system:serviceaccount:{namespace}:{name}")
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.server.ended().is_none()
+    }
+
     /// The lines of its log since it was last started.
     pub fn logs(&self) -> Vec<String> {
         self.server.log()
