@@ -6,4 +6,5 @@
 )]
 
 mod ground;
+mod secrets_hidden;
 mod workloads;
