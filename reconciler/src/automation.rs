@@ -36,7 +36,7 @@ use crate::nudge::Nudger;
 use crate::process::{Ending, Sync};
 use crate::writers::Writers;
 use known::Known;
-use run::{Ended, Run};
+use run::{Ended, Run, Step};
 pub(crate) use source::checkout_ref;
 use world::{World, source_of};
 
@@ -196,8 +196,13 @@ async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action
         due: context.known.due(&uid, asked, Instant::now()),
     };
     let (progress, started) = (reporter.progress(), now());
-    let ended = reporter.watch(&progress, run.carry_out()).await?;
-    let Some(ended) = ended else {
+    let mut step = reporter.watch(&progress, run.begin()).await?;
+    if let Step::Submitted(mut submitted) = step {
+        // Waiting for others is not worth telling.
+        submitted.submission.begun().await;
+        step = reporter.watch(&progress, run.finish(*submitted)).await?;
+    }
+    let Step::Ended(ended) = step else {
         return Ok(Action::await_change());
     };
     let report = report(&before, ended, asked, started, progress);

@@ -32,7 +32,7 @@ use crate::metrics::Metrics;
 pub(crate) use pace::{newest_in_range, pause};
 pub(crate) use task::revision;
 pub use task::{Done, Failure, Task, Tips};
-pub use writer::Writer;
+pub use writer::{Submission, Writer};
 
 /// How writers work.
 #[derive(Clone, Copy, Debug)]
@@ -112,7 +112,6 @@ pub struct Writers {
 struct Inner {
     root: Root,
     shared: Arc<Shared>,
-    runtime: Handle,
     writers: Mutex<HashMap<String, Held>>,
 }
 
@@ -135,6 +134,7 @@ impl Root {
 /// What all writers share.
 struct Shared {
     options: Options,
+    runtime: Handle,
     permits: Semaphore,
     stopped: CancellationToken,
     cancel: Cancel,
@@ -178,8 +178,8 @@ impl Writers {
                     stopped: CancellationToken::new(),
                     cancel: Cancel::default(),
                     metrics,
+                    runtime,
                 }),
-                runtime,
                 writers: Mutex::default(),
             }),
         })
@@ -198,7 +198,7 @@ impl Writers {
         let inner = &self.inner;
         let mut writers = lock(&inner.writers);
         let ready = |settings| {
-            let remote = Remote::new(settings, inner.runtime.clone())?;
+            let remote = Remote::new(settings, inner.shared.runtime.clone())?;
             Ok(remote.with_cancel(inner.shared.cancel.clone()))
         };
         let writer = match writers.entry(id.mirror.clone()) {
@@ -226,7 +226,7 @@ impl Writers {
         let dropped = drop_unused(&mut writers, &inner.shared.options);
         drop(writers);
         if !dropped.is_empty() {
-            inner.runtime.spawn_blocking(move || {
+            inner.shared.runtime.spawn_blocking(move || {
                 for writer in dropped {
                     writer.remove();
                 }
@@ -238,9 +238,10 @@ impl Writers {
     /// Stops everything under way; waiting and later tasks fail with [`Failure::Stopped`].
     pub fn stop(&self) {
         let shared = &self.inner.shared;
-        shared.stopped.cancel();
-        shared.cancel.cancel();
+        // First of all nothing new begins.
         shared.permits.close();
+        shared.cancel.cancel();
+        shared.stopped.cancel();
     }
 }
 

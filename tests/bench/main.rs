@@ -3,6 +3,7 @@
 //! Every figure is the median of several rounds, with the fastest and slowest beside it. Nothing here fails because a
 //! machine is slow.
 
+mod batch;
 mod edit;
 mod fleet;
 mod git;
@@ -32,6 +33,7 @@ fn main() {
     let fleet = Fleet::new();
     git::measure(&fleet);
     push::measure(&fleet);
+    batch::measure(&fleet);
 }
 
 fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {

@@ -2,7 +2,8 @@
 
 use harness::control_plane::Write;
 use harness::program::{output, run};
-use harness::{ControlPlane, wait};
+use harness::reconciler::ReconcilerOptions;
+use harness::{ControlPlane, Reconciler, wait};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, ServiceAccount};
@@ -197,6 +198,45 @@ fn the_real_flux_works_with_the_cluster() {
     let said = String::from_utf8_lossy(&check.stderr);
     assert!(said.contains("✔ Kubernetes 1.37.2 >="), "{said}");
     assert!(check.status.success(), "{said}");
+}
+
+#[test]
+fn the_manifests_make_kinds_that_flux_knows() {
+    let plane = ControlPlane::shared();
+    plane.install_manifests();
+    let namespace = plane.namespace("kinds");
+    for kind in ["repository", "policy", "update"] {
+        let answer = output(namespace.flux().args(["get", "image", kind]));
+        let said = String::from_utf8_lossy(&answer.stderr);
+        let none = format!("objects found in \"{}\" namespace\n", namespace.name());
+        assert!(
+            said.starts_with("✗ no Image") && said.ends_with(&none),
+            "{said}"
+        );
+    }
+    let mut get = namespace.kubectl();
+    let found = run(get.args([
+        "get",
+        "imgrepo,imgpol,imgauto,gitrepositories",
+        "--output=name",
+    ]));
+    assert_eq!(found, "");
+}
+
+#[test]
+fn the_reconciler_starts_with_its_account_and_ends_when_told() {
+    let plane = ControlPlane::shared();
+    let namespace = plane.namespace("process");
+    let options = ReconcilerOptions {
+        namespace: Some(namespace.name()),
+        ..ReconcilerOptions::default()
+    };
+    let mut reconciler = Reconciler::start(plane, options);
+    assert!(reconciler.metrics().contains("# TYPE "));
+    assert!(reconciler.terminate().success());
+    reconciler.start_again();
+    reconciler.kill();
+    reconciler.start_again();
 }
 
 fn ready(pod: &Pod) -> bool {

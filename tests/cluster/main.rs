@@ -5,6 +5,10 @@
     reason = "a test that cannot go on fails where it stands"
 )]
 
+mod flux_cli;
 mod ground;
+mod guide;
+mod kinds;
 mod secrets_hidden;
+mod stage;
 mod workloads;

@@ -258,7 +258,7 @@ fn plugin() -> &'static Path {
 }
 
 /// Returns the path of the built reconciler; `IMGAUTO_RECONCILER_BIN` names another.
-pub(crate) fn reconciler() -> &'static Path {
+pub fn reconciler() -> &'static Path {
     static BINARY: LazyLock<PathBuf> =
         LazyLock::new(|| built("imgauto-reconciler", "IMGAUTO_RECONCILER_BIN"));
     &BINARY
@@ -290,7 +290,9 @@ fn build(binary: &str) -> PathBuf {
     if !cfg!(debug_assertions) {
         build.arg("--release");
     }
-    let messages = run(build.stderr(Stdio::inherit()));
+    let built = output(build.stderr(Stdio::inherit()));
+    assert!(built.status.success(), "cargo cannot build {binary}");
+    let messages = String::from_utf8_lossy(&built.stdout);
     let messages = messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok());

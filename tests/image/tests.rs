@@ -5,7 +5,7 @@ use std::process::Command;
 
 use flate2::Compression;
 use flate2::read::GzDecoder;
-use harness::program::{imgauto, run};
+use harness::program::{kubectl, reconciler, run};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -97,7 +97,7 @@ fn json(bytes: &[u8]) -> Value {
 #[test]
 fn the_image_runs_with_what_it_holds() {
     let (folder, root) = (scratch(), scratch());
-    let program = stripped(Path::new(imgauto(root.path()).get_program()), folder.path());
+    let program = stripped(reconciler(), folder.path());
     let folder = folder.path().join("layout");
     let made = make(&folder, std::slice::from_ref(&program), Compression::fast()).unwrap();
     let layout = Layout::read(&folder);
@@ -225,4 +225,22 @@ fn libraries_are_read_from_the_listing() {
     ];
     assert_eq!(files, expected.map(PathBuf::from));
     assert!(contents::resolved("\tstatically linked\n").is_empty());
+}
+
+#[test]
+fn the_deployment_fits_the_image() {
+    let home = scratch();
+    let manifests = harness::checkout().join("manifests/flux");
+    let text = run(kubectl(home.path()).arg("kustomize").arg(manifests));
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
+    let deployment = objects.iter().find(|object| object["kind"] == "Deployment");
+    let pod = &deployment.unwrap()["spec"]["template"]["spec"];
+    let container = &pod["containers"][0];
+    let location = contents::location(reconciler());
+    assert_eq!(container["command"], serde_json::json!([location]));
+    assert_eq!(pod["securityContext"]["runAsUser"], contents::NOBODY);
+    // The program takes the flags, and what it is then asked for.
+    let args = container["args"].as_array().unwrap().iter();
+    let args = args.map(|arg| arg.as_str().unwrap());
+    run(Command::new(reconciler()).args(args).arg("--version"));
 }

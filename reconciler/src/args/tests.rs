@@ -307,7 +307,10 @@ fn every_flag_is_explained() {
     use clap::CommandFactory as _;
     let command = Args::command();
     command.clone().debug_assert();
+    let page = include_str!("../../../docs/reconciler.md");
     for arg in command.get_arguments() {
         assert!(arg.get_help().is_some(), "{}", arg.get_id());
+        let flag = format!("`--{}`", arg.get_long().unwrap());
+        assert!(page.contains(&flag), "{flag}");
     }
 }

@@ -17,13 +17,13 @@ use super::decide::{NO_CHANGE, Need, UP_TO_DATE, flux_skips, in_sync, need, push
 use super::policies::{Followed, parse_selector};
 use super::schedule::until_next;
 use super::source::{Source, prepare, signing_key};
-use super::wording::{Trouble, trouble};
+use super::wording::{Named, Trouble, trouble};
 use super::{Context, inventory, now};
 use crate::cluster::{Announce, Requeue};
 use crate::git::SigningKey;
 use crate::resources::ObjectKey;
 use crate::update::{Message, Order, Scope};
-use crate::writers::{Done, Failure, Task, Tips};
+use crate::writers::{Done, Failure, Submission, Task, Tips};
 
 /// A run that begins.
 pub(super) struct Run<'a> {
@@ -72,6 +72,14 @@ struct Pushed {
     told: String,
 }
 
+/// What a look at the objects and refs led to.
+enum Looking {
+    /// Nothing changed, in Flux's word for it.
+    Nothing(&'static str),
+    /// There is work, and it was handed over.
+    Submitted(Box<Submitted>),
+}
+
 /// Why a run goes no further.
 enum Halt {
     Trouble(Trouble),
@@ -85,42 +93,96 @@ impl From<Trouble> for Halt {
     }
 }
 
+/// How far a run has come.
+pub(super) enum Step {
+    /// It is over.
+    Ended(Ended),
+    /// Its work waits with that of others.
+    Submitted(Box<Submitted>),
+    /// It was stopped because the process ends.
+    Stopped,
+}
+
+/// Work that was handed over.
+pub(super) struct Submitted {
+    pub(super) submission: Submission,
+    source: Source,
+    seen: Arc<OnceLock<Followed>>,
+    by_policies: bool,
+}
+
 impl Run<'_> {
-    /// Carries the run out; nothing comes of one that is stopped because the process ends.
-    pub(super) async fn carry_out(&self) -> Option<Ended> {
+    /// Finds out whether there is anything to do, and hands it over.
+    pub(super) async fn begin(&self) -> Step {
+        let source = match self.source().await {
+            Ok(source) => source,
+            Err(trouble) => return self.step(Err(Halt::Trouble(trouble)), None),
+        };
+        let remote = source.writer.address();
+        match self.look(source).await {
+            Ok(Looking::Submitted(submitted)) => Step::Submitted(submitted),
+            Ok(Looking::Nothing(word)) => self.step(Ok(Found::Nothing(word)), Some(&remote)),
+            Err(halt) => self.step(Err(halt), Some(&remote)),
+        }
+    }
+
+    /// Waits for what was handed over.
+    pub(super) async fn finish(&self, submitted: Submitted) -> Step {
+        let source = &submitted.source;
+        let remote = source.writer.address();
+        let done = match submitted.submission.done().await {
+            Ok(done) => done,
+            Err(failure) => return self.step(Err(halt(&failure, source)), Some(&remote)),
+        };
         let uid = self.object.uid().unwrap_or_default();
-        let result = match self.look().await {
+        self.context.known.set_tips(&uid, Some(done.tips));
+        let followed = submitted.seen.get().cloned().unwrap_or_default();
+        self.follow_up(source, &followed, &done).await;
+        let looked = self.looked(source, followed, done, submitted.by_policies);
+        self.step(Ok(Found::Looked(looked)), Some(&remote))
+    }
+
+    fn step(&self, result: Result<Found, Halt>, remote: Option<&str>) -> Step {
+        let result = match result {
             Ok(found) => Ok(found),
             Err(Halt::Trouble(trouble)) => {
+                let uid = self.object.uid().unwrap_or_default();
                 self.context.known.set_tips(&uid, None);
                 Err(trouble)
             }
-            Err(Halt::Stopped) => return None,
+            Err(Halt::Stopped) => return Step::Stopped,
         };
-        Some(Ended {
+        Step::Ended(Ended {
             result,
-            next: self.next(),
+            next: remote.and_then(|remote| self.next(remote)),
             by_source: self.by_source,
         })
     }
 
-    fn next(&self) -> Option<Duration> {
+    fn next(&self, remote: &str) -> Option<Duration> {
         let interval = Duration::try_from(self.object.spec.interval.value()).ok()?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let remote = super::source_of(self.object).to_string();
-        (!interval.is_zero()).then(|| until_next(now.unwrap_or_default(), interval, &remote))
+        (!interval.is_zero()).then(|| until_next(now.unwrap_or_default(), interval, remote))
     }
 
-    async fn look(&self) -> Result<Found, Halt> {
-        let spec = &self.object.spec;
-        let selector = parse_selector(spec.policy_selector.as_ref()).map_err(|error| {
+    fn selector(&self) -> Result<Selector, Trouble> {
+        let selector = self.object.spec.policy_selector.as_ref();
+        parse_selector(selector).map_err(|error| {
             let text = format!("failed to parse policy selector: {error}");
             Trouble::Lasting(Reason::InvalidPolicySelector, text)
-        })?;
+        })
+    }
+
+    async fn source(&self) -> Result<Source, Trouble> {
+        self.selector()?;
+        prepare(self.context, self.object).await
+    }
+
+    async fn look(&self, source: Source) -> Result<Looking, Halt> {
         let context = self.context;
+        let selector = self.selector()?;
         let namespace = self.object.namespace().unwrap_or_default();
         let uid = self.object.uid().unwrap_or_default();
-        let source = prepare(context, self.object).await?;
         let followed = context.world.followed(&namespace, &selector);
         let was_ready = condition::is_ready(self.status.conditions());
         let need = need(self.status, &followed.observed, self.is_new, was_ready);
@@ -133,29 +195,25 @@ impl Run<'_> {
                 if in_sync(&source.plan, &listing, known, self.status) {
                     let tips = Tips::of(&source.plan, &listing);
                     context.known.set_tips(&uid, Some(tips));
-                    return Ok(Found::Nothing(self.word(&source)));
+                    return Ok(Looking::Nothing(self.word(&source)));
                 }
                 false
             }
         };
         let key = signing_key(context, self.object).await?;
         let (task, seen) = self.task(&source, selector, key);
-        let done = source.writer.submit(task).await;
-        let done = done.map_err(|failure| halt(&failure, &source))?;
-        let followed = seen.get().cloned().unwrap_or(followed);
-        context.known.set_tips(&uid, Some(done.tips));
-        self.follow_up(&source, &followed, &done).await;
-        Ok(Found::Looked(self.looked(
-            &source,
-            followed,
-            done,
+        Ok(Looking::Submitted(Box::new(Submitted {
+            submission: source.writer.submit(task),
+            source,
+            seen,
             by_policies,
-        )))
+        })))
     }
 
     /// Returns what Flux says of a run that finds nothing new.
     fn word(&self, source: &Source) -> &'static str {
-        match flux_skips(&source.plan, source.by_full_name, self.refspec().is_some()) {
+        let named = source.named == Named::InFull;
+        match flux_skips(&source.plan, named, self.refspec().is_some()) {
             true => NO_CHANGE,
             false => UP_TO_DATE,
         }

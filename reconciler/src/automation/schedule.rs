@@ -31,10 +31,10 @@ mod tests {
         };
         let next = at(0);
         let window = (next - Duration::from_secs(1_780_000_000)).as_secs();
-        for seconds in 0..window {
+        for seconds in 0..=window {
             assert_eq!(at(seconds), next);
         }
-        assert_eq!(at(window), next + interval);
+        assert_eq!(at(window + 1), next + interval);
     }
 
     #[test]

@@ -29,10 +29,8 @@ pub(super) struct Source {
     pub(super) writer: Arc<Writer>,
     /// Which refs are read and written.
     pub(super) plan: branch::Plan,
-    /// Whether somebody named a ref to check out.
+    /// How the ref to check out was named.
     pub(super) named: Named,
-    /// Whether that was done by its full name.
-    pub(super) by_full_name: bool,
     /// How long each fetch or push may take.
     pub(super) timeout: Duration,
 }
@@ -98,17 +96,31 @@ pub(super) async fn prepare(
         name: &name,
     };
     let writer = writer(context, whose, &key, &repository).await?;
-    let is_given = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
     Ok(Source {
         writer,
         plan,
-        named: match &checkout {
-            Some(checkout) if *checkout != CheckoutRef::default() => Named::ByUser,
-            _ => Named::ByDefault,
-        },
-        by_full_name: checkout.is_some_and(|checkout| is_given(&checkout.name)),
+        named: named(checkout.as_ref()),
         timeout: timeout(&repository),
     })
+}
+
+fn named(checkout: Option<&CheckoutRef>) -> Named {
+    let is_given = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
+    match checkout {
+        None => Named::ByDefault,
+        // A commit counts more than a name.
+        Some(checkout) if is_given(&checkout.name) && !is_given(&checkout.commit) => Named::InFull,
+        Some(CheckoutRef {
+            branch,
+            tag,
+            semver,
+            commit,
+            ..
+        }) => match [branch, tag, semver, commit].into_iter().any(is_given) {
+            true => Named::ByUser,
+            false => Named::ByDefault,
+        },
+    }
 }
 
 pub(crate) fn checkout_ref(reference: &GitReference) -> CheckoutRef {

@@ -5,7 +5,7 @@ use engine::path::clamp;
 use engine::template::TemplateError;
 
 use crate::chain::Chain;
-use crate::git::{GitError, WriteError};
+use crate::git::{GitError, TransportError, WriteError};
 use crate::source::SourceError;
 use crate::update::{OrderError, UpdateError};
 use crate::writers::Failure;
@@ -36,17 +36,22 @@ impl Trouble {
     }
 }
 
-/// Whether a ref was named, or the default is looked for.
+/// How the ref to check out was named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Named {
-    /// The user named it.
+    /// By the user: a branch, a tag, a range or a commit.
     ByUser,
+    /// By the user, with its full name.
+    InFull,
     /// Nobody did.
     ByDefault,
 }
 
 /// Says why a task was not done. Nothing is said of one that was stopped: it was not the automation's fault.
 pub(super) fn trouble(failure: &Failure, named: Named) -> Option<Trouble> {
+    if is_stopped(failure) {
+        return None;
+    }
     Some(match failure {
         Failure::Order(error) => order(error),
         Failure::Git(error) => git(error, named),
@@ -71,6 +76,20 @@ pub(super) fn trouble(failure: &Failure, named: Named) -> Option<Trouble> {
         Failure::Extra { source, .. } => Trouble::source(Chain(&**source)),
         Failure::Stopped => return None,
     })
+}
+
+/// Whether the failure is that the process ends.
+fn is_stopped(failure: &Failure) -> bool {
+    let error = match failure {
+        Failure::Stopped => return true,
+        Failure::Git(error) | Failure::Extra { source: error, .. } => error,
+        Failure::Write(error) => match &**error {
+            WriteError::Git(error) => error,
+            _ => return false,
+        },
+        _ => return false,
+    };
+    matches!(error.transport(), Some(TransportError::Cancelled))
 }
 
 fn order(error: &OrderError) -> Trouble {
@@ -105,6 +124,9 @@ fn git(error: &GitError, named: Named) -> Trouble {
         GitError::MissingRef { address, .. } if named == Named::ByDefault => Trouble::checkout(
             format_args!("unable to clone '{address}': reference not found"),
         ),
+        GitError::MissingRef { reference, .. } if named == Named::InFull => Trouble::checkout(
+            format_args!("unable to resolve ref '{reference}' to a specific commit"),
+        ),
         GitError::PushFailed(_)
         | GitError::ForcesCheckout(_)
         | GitError::PushOption(_)
@@ -125,7 +147,6 @@ mod tests {
     use engine::template::Template;
 
     use super::*;
-    use crate::git::TransportError;
 
     fn said(failure: &Failure) -> (Reason, String) {
         match trouble(failure, Named::ByUser) {
@@ -183,17 +204,27 @@ mod tests {
     }
 
     #[test]
-    fn a_default_branch_that_is_not_there_is_told_as_such() {
+    fn a_missing_ref_is_told_by_how_it_was_named() {
         let failure = Failure::Git(Arc::new(GitError::MissingRef {
             address: "https://git/a.git".into(),
             reference: "refs/heads/master".into(),
         }));
-        assert_eq!(
-            trouble(&failure, Named::ByDefault),
-            Some(Trouble::checkout(
-                "unable to clone 'https://git/a.git': reference not found"
-            ))
-        );
+        for (named, text) in [
+            (
+                Named::ByUser,
+                "unable to clone 'https://git/a.git': couldn't find remote ref \"refs/heads/master\"",
+            ),
+            (
+                Named::ByDefault,
+                "unable to clone 'https://git/a.git': reference not found",
+            ),
+            (
+                Named::InFull,
+                "unable to resolve ref 'refs/heads/master' to a specific commit",
+            ),
+        ] {
+            assert_eq!(trouble(&failure, named), Some(Trouble::checkout(text)));
+        }
     }
 
     #[test]
@@ -235,5 +266,7 @@ mod tests {
     #[test]
     fn what_was_stopped_is_nobodys_fault() {
         assert_eq!(trouble(&Failure::Stopped, Named::ByUser), None);
+        let cancelled = clone_failed(TransportError::Cancelled);
+        assert_eq!(trouble(&cancelled, Named::ByUser), None);
     }
 }

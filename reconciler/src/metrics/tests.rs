@@ -150,3 +150,34 @@ fn the_program_tells_of_itself() {
         .find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
     assert!(memory.unwrap().parse::<u64>().unwrap() > 1 << 20);
 }
+
+#[test]
+fn every_metric_is_explained() {
+    let page = include_str!("../../../docs/reconciler.md");
+    let metrics = Metrics::new("1.2.3");
+    // What has never been counted is not shown.
+    let second = Duration::from_secs(1);
+    metrics.reconciled(KIND, "apps", "web", second);
+    metrics.token_lookup(TokenLookup::Hit, KIND, "apps", "web");
+    metrics.token_request(TokenRequest::Success);
+    metrics.scanned("ghcr.io", ScanResult::Changed);
+    metrics.registry_request("ghcr.io", second);
+    metrics.registry_quota("ghcr.io", 1);
+    metrics.git_fetch("github.com", second);
+    metrics.git_push("github.com", second);
+    metrics.push_conflict("github.com");
+    metrics.markers("apps", "web", 1, 1);
+    metrics.event_dropped(EventSink::Kubernetes);
+    metrics.lease_won("lease");
+    let text = text(&metrics);
+    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    for described in types {
+        let (name, kind) = described.split_once(' ').unwrap();
+        let suffix = match kind {
+            "counter" => "_total",
+            "info" => "_info",
+            _ => "",
+        };
+        assert!(page.contains(&format!("`{name}{suffix}`")), "{described}");
+    }
+}

@@ -167,10 +167,13 @@ fn read_identity(certificate: &[u8], key: &[u8]) -> Result<SecretSlice<u8>, TlsE
     let chain = CertificateDer::pem_slice_iter(certificate).collect::<Result<Vec<_>, _>>();
     let chain = chain.map_err(|fault| pair(&format_args!("certificate: {fault}")))?;
     if chain.is_empty() {
-        return Err(pair(&"no certificate found"));
+        return Err(pair(
+            &"tls: failed to find any PEM data in certificate input",
+        ));
     }
     // The fault of a key may quote it, so it is not passed on.
-    let private = PrivateKeyDer::from_pem_slice(key).map_err(|_| pair(&"no private key found"))?;
+    let private = PrivateKeyDer::from_pem_slice(key)
+        .map_err(|_| pair(&"tls: failed to find any PEM data in key input"))?;
     CertifiedKey::from_der(
         chain.clone(),
         private.clone_key(),

@@ -374,7 +374,7 @@ fn done(scan: &Scan<'_>, status: ImageRepositoryStatus, scanned: Scanned) -> Rep
 struct PutOff(Duration);
 
 /// Since when a scan is due: a listing that was begun later, for whomever, shows what this one is to show.
-fn due_since(
+pub(super) fn due_since(
     reason: ScanReason,
     status: &ImageRepositoryStatus,
     interval: Duration,

@@ -69,23 +69,19 @@ impl Bench {
 
     fn submit(&self, tasks: Vec<Task>) -> Vec<Result<Done, Failure>> {
         let writer = self.writer();
-        let all = tasks.into_iter().map(|task| writer.submit(move || task));
+        let all = tasks
+            .into_iter()
+            .map(|task| writer.submit(move || task).done());
         self.fixture.runtime.block_on(join_all(all))
     }
 
     /// The requests since this was asked last: how many fetches and pushes there were.
     fn traffic(&self) -> (usize, usize) {
         let requests = self.fixture.requests();
-        let count = |what: &str| {
-            requests
-                .iter()
-                .filter(|request| request.ends_with(what))
-                .count()
-        };
-        (
-            count("POST /a.git/git-upload-pack"),
-            count("POST /a.git/git-receive-pack"),
-        )
+        let count = |what: &str| requests.iter().filter(|request| *request == what).count();
+        let pushes = count("POST /a.git/git-receive-pack");
+        // Each of both begins with a listing.
+        (count("GET /a.git/info/refs") - pushes, pushes)
     }
 }
 
@@ -185,7 +181,11 @@ fn a_task_that_fails_or_has_nothing_to_do_leaves_the_others_alone() {
 #[test]
 fn a_second_task_for_what_the_first_did_makes_no_commit() {
     let bench = Bench::new(1);
-    let done = bench.submit(vec![task(0, "2.0.0"), task(0, "2.0.0")]);
+    let second = Task {
+        id: "another".into(),
+        ..task(0, "2.0.0")
+    };
+    let done = bench.submit(vec![task(0, "2.0.0"), second]);
     let commits: Vec<bool> = done
         .iter()
         .map(|done| done.as_ref().unwrap().commit.is_some())
@@ -294,7 +294,9 @@ fn a_push_nobody_was_told_of_is_found_again_by_the_next_process() {
     let run = |tasks: Vec<Task>| {
         let writers = Bench::writers(&bench.fixture, Some(storage.path()));
         let writer = bench.writer_of(&writers);
-        let all = tasks.into_iter().map(|task| writer.submit(move || task));
+        let all = tasks
+            .into_iter()
+            .map(|task| writer.submit(move || task).done());
         bench.fixture.runtime.block_on(join_all(all))
     };
     let first = run(vec![task(0, "2.0.0"), task(1, "2.0.0")]);
@@ -359,7 +361,7 @@ fn stopping_tells_all_who_wait() {
     let bench = Bench::new(1);
     let writer = bench.writer();
     let stopped = bench.fixture.runtime.block_on(async {
-        let waiting = tokio::spawn(async move { writer.submit(|| task(0, "2.0.0")).await });
+        let waiting = tokio::spawn(async move { writer.submit(|| task(0, "2.0.0")).done().await });
         tokio::task::yield_now().await;
         bench.writers.stop();
         waiting.await.unwrap()

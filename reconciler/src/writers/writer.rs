@@ -26,7 +26,34 @@ pub struct Writer {
 
 struct Waiting {
     task: Box<dyn FnOnce() -> Task + Send>,
+    begun: oneshot::Sender<()>,
     reply: oneshot::Sender<Result<Done, Failure>>,
+}
+
+/// A task that was handed over. To drop it before its batch begins takes it back.
+#[must_use]
+pub struct Submission {
+    begun: Option<oneshot::Receiver<()>>,
+    answer: oneshot::Receiver<Result<Done, Failure>>,
+}
+
+impl Submission {
+    /// Waits until its batch begins, or is given up.
+    pub async fn begun(&mut self) {
+        if let Some(begun) = self.begun.take() {
+            // A sender that is gone means the same: the waiting is over.
+            let _ = begun.await;
+        }
+    }
+
+    /// Waits until it is done.
+    ///
+    /// # Errors
+    ///
+    /// When the task cannot be done; others of its batch may be.
+    pub async fn done(self) -> Result<Done, Failure> {
+        self.answer.await.unwrap_or(Err(Failure::Stopped))
+    }
 }
 
 /// The last listing, or why there was none.
@@ -99,28 +126,29 @@ impl Writer {
         result
     }
 
-    /// Hands a task over and waits until it is done. Who stops waiting before its batch began takes the task back.
+    /// Hands a task over.
     ///
     /// `task` is called when the batch begins, so that what changed while it waited is in it.
-    ///
-    /// # Errors
-    ///
-    /// When the task cannot be done; others of its batch may be.
-    pub async fn submit(
-        self: &Arc<Self>,
-        task: impl FnOnce() -> Task + Send + 'static,
-    ) -> Result<Done, Failure> {
-        let task = Box::new(task);
+    pub fn submit(self: &Arc<Self>, task: impl FnOnce() -> Task + Send + 'static) -> Submission {
+        let (begun, begins) = oneshot::channel();
         let (reply, answer) = oneshot::channel();
+        let waiting = Waiting {
+            task: Box::new(task),
+            begun,
+            reply,
+        };
         let attended = {
             let mut queue = lock(&self.queue);
-            queue.push(Waiting { task, reply }, Instant::now());
+            queue.push(waiting, Instant::now());
             std::mem::replace(&mut queue.attended, true)
         };
         if !attended {
-            tokio::spawn(Arc::clone(self).attend());
+            self.shared.runtime.spawn(Arc::clone(self).attend());
         }
-        answer.await.unwrap_or(Err(Failure::Stopped))
+        Submission {
+            begun: Some(begins),
+            answer,
+        }
     }
 
     /// Sends out batch after batch until nobody waits.
@@ -164,7 +192,11 @@ impl Writer {
         let (tasks, replies): (Vec<Task>, Vec<_>) = waiting
             .into_iter()
             .filter(|one| !one.reply.is_closed())
-            .map(|one| ((one.task)(), one.reply))
+            .map(|one| {
+                // Who has stopped waiting need not know.
+                let _ = one.begun.send(());
+                ((one.task)(), one.reply)
+            })
             .unzip();
         let Some(timeout) = tasks.iter().map(|task| task.timeout).max() else {
             return;

@@ -48,6 +48,7 @@ fn commits(error: &CommitError) -> Vec<String> {
         }
         CommitError::Signing { source, .. } => signing(source),
         CommitError::Git(error) => git(error),
+        CommitError::Remote(error) => git(error),
         CommitError::Access(AccessError::Settings(_)) => steps(&[LOGIN_SSH]),
         CommitError::Access(AccessError::Transport(error)) => transport(error),
     }

@@ -243,11 +243,11 @@ fn wrong_secrets_are_told_as_flux_tells_them() {
         (vec![("ca.crt", key)], "failed to parse CA certificate"),
         (
             vec![("tls.crt", "garbage"), ("tls.key", key)],
-            "failed to parse TLS certificate and key: no certificate found",
+            "failed to parse TLS certificate and key: tls: failed to find any PEM data in certificate input",
         ),
         (
             vec![("tls.crt", certificate), ("tls.key", "hunter2")],
-            "failed to parse TLS certificate and key: no private key found",
+            "failed to parse TLS certificate and key: tls: failed to find any PEM data in key input",
         ),
         (
             vec![("tls.crt", certificate), ("tls.key", &other.key)],
