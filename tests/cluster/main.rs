@@ -11,5 +11,6 @@ mod guide;
 mod kinds;
 mod outages;
 mod stage;
+mod takeover;
 mod workloads;
 mod writes;
