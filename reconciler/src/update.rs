@@ -14,6 +14,7 @@ use engine::path::clamp;
 pub use cache::ScanCache;
 pub use order::{Built, Message, Order, OrderError};
 use threads::read_all;
+use tree::Scanned;
 
 use crate::source::{Entry, EntryKind, Source, SourceError};
 
@@ -193,7 +194,7 @@ pub fn plan(
             };
             let candidates: Vec<&Entry> = entries.iter().filter(is_candidate).collect();
             read_all(source, &candidates, |reader, entry| {
-                let (scan, mut content) = tree::scan(reader, entry, cache)?;
+                let Scanned { scan, mut content } = tree::scan(reader, entry, cache)?;
                 let Some(scan) = scan.filter(|scan| keep(scan)) else {
                     return Ok(Outcome::default());
                 };

@@ -9,6 +9,7 @@ mod flux_cli;
 mod ground;
 mod guide;
 mod kinds;
+mod leader;
 mod outages;
 mod stage;
 mod takeover;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use api::automation::{GIT_REPOSITORY, ImageUpdateAutomation};
 use api::git_repository::{GitProvider, GitReference, GitRepository};
 use api::reason::Reason;
+use api::reference::LocalObjectReference;
 use engine::branch::{self, CheckoutRef};
 use kube::ResourceExt as _;
 use secrecy::ExposeSecret as _;
@@ -140,6 +141,56 @@ fn timeout(repository: &GitRepository) -> Duration {
         .unwrap_or(DEFAULT_TIMEOUT)
 }
 
+/// What the Secrets of a repository hold, with their names.
+struct Data {
+    secret: Option<(String, SecretData)>,
+    proxy: Option<(String, SecretData)>,
+}
+
+impl Data {
+    async fn read(
+        context: &Context,
+        namespace: &str,
+        repository: &GitRepository,
+    ) -> Result<Self, Trouble> {
+        let secrets = Secrets::new(context.shared.client.clone());
+        let read = async |reference: &Option<LocalObjectReference>, what: &str| {
+            let Some(LocalObjectReference { name }) = reference else {
+                return Ok(None);
+            };
+            let named = format!("{namespace}/{name}");
+            match secrets.secret(namespace, name).await {
+                Ok(secret) => Ok(Some((named, data_of(&secret)))),
+                Err(error) => Err(Trouble::manager(format_args!(
+                    "failed to get {what} secret '{named}': {}",
+                    Chain(&error)
+                ))),
+            }
+        };
+        Ok(Self {
+            proxy: read(&repository.spec.proxy_secret_ref, "proxy").await?,
+            secret: read(&repository.spec.secret_ref, "auth").await?,
+        })
+    }
+
+    fn secret(&self) -> Option<&SecretData> {
+        self.secret.as_ref().map(|(_, data)| data)
+    }
+
+    /// Says how the remote is reached, as far as the Secrets say it.
+    fn settings(&self, url: &str, provider: GitProvider) -> Result<Settings, Trouble> {
+        if let (GitProvider::Generic, Some((named, data))) = (provider, &self.secret) {
+            reject_app_data(named, data).map_err(misuse)?;
+        }
+        let settings = Settings::from_secret(url, self.secret());
+        let mut settings = settings.map_err(|error| unusable(url, error))?;
+        if let Some((named, data)) = &self.proxy {
+            settings.proxy = Some(Proxy::from_secret(named, data).map_err(Trouble::manager)?);
+        }
+        Ok(settings)
+    }
+}
+
 /// Returns the writer of a repository's remote, reached as the repository says.
 async fn writer(
     context: &Context,
@@ -157,87 +208,44 @@ async fn writer(
             text.to_owned(),
         ));
     }
-    let secrets = Secrets::new(context.shared.client.clone());
-    let read = async |name: &str, what: &str| {
-        let secret = secrets.secret(&key.namespace, name).await;
-        let named = format!("{}/{name}", key.namespace);
-        match secret {
-            Ok(secret) => Ok((named, data_of(&secret))),
-            Err(error) => Err(Trouble::manager(format_args!(
-                "failed to get {what} secret '{named}': {}",
-                Chain(&error)
-            ))),
-        }
-    };
-    let proxy = match &spec.proxy_secret_ref {
-        None => None,
-        Some(reference) => Some(read(&reference.name, "proxy").await?),
-    };
-    let secret = match &spec.secret_ref {
-        None => None,
-        Some(reference) => Some(read(&reference.name, "auth").await?),
-    };
-    let data = secret.as_ref().map(|(_, data)| data);
-    let mut settings = match spec.provider.unwrap_or_default() {
-        GitProvider::Generic => {
-            if let Some((named, data)) = &secret {
-                reject_app_data(named, data).map_err(misuse)?;
-            }
-            Settings::from_secret(&spec.url, data).map_err(|error| unusable(&spec.url, error))?
-        }
-        // The Secret of an app holds no password, only certificates.
-        _ => Settings::from_secret(&spec.url, data).map_err(|error| unusable(&spec.url, error))?,
-    };
-    if let Some((named, data)) = &proxy {
-        settings.proxy = Some(Proxy::from_secret(named, data).map_err(Trouble::manager)?);
-    }
-    let provider = match spec.provider.unwrap_or_default() {
+    let data = Data::read(context, &key.namespace, repository).await?;
+    let provider = spec.provider.unwrap_or_default();
+    let mut settings = data.settings(&spec.url, provider)?;
+    let default = context.shared.options.default_service_account.as_deref();
+    let identity = Identity::choose(whose.namespace, account, default);
+    let cloud = match provider {
         GitProvider::Generic => None,
         GitProvider::Aws => Some(cloud::GitProvider::Aws),
         GitProvider::Azure => Some(cloud::GitProvider::Azure),
         GitProvider::Github => Some(cloud::GitProvider::Github),
     };
-    let default = context.shared.options.default_service_account.as_deref();
-    let identity = Identity::choose(whose.namespace, account, default);
-    if let Some(provider) = provider {
+    if let Some(provider) = cloud {
         let login = GitLogin {
+            whose,
             provider,
             url: &spec.url,
-            secret: data,
-            whose,
+            secret: data.secret(),
             identity,
             tls: &settings.tls,
             proxy: settings.proxy.as_ref(),
         };
         settings.access = context.logins.git(login).await.map_err(refused)?;
     }
-    let who = format!("{provider:?} {identity:?}");
-    let id = remote_id(
-        &spec.url,
-        data,
-        proxy.as_ref().map(|(_, data)| data),
-        &who,
-        &settings.access,
-    );
+    let who = format!("{cloud:?} {identity:?}");
+    let id = remote_id(&spec.url, &data, &who, &settings.access);
     let writer = context.writers.writer(&id, || settings);
     writer.map_err(|error| Trouble::checkout(Chain(&error)))
 }
 
 /// Names a remote by what is known before any token is granted.
-fn remote_id(
-    url: &str,
-    secret: Option<&SecretData>,
-    proxy: Option<&SecretData>,
-    who: &str,
-    access: &Access,
-) -> RemoteId {
-    let data = [secret, proxy].into_iter().flat_map(|data| {
-        // An empty key stands between the two, which no Secret has.
-        let pairs = data.into_iter().flatten();
+fn remote_id(url: &str, data: &Data, who: &str, access: &Access) -> RemoteId {
+    let secrets = [&data.secret, &data.proxy].into_iter().flat_map(|secret| {
+        let pairs = secret.iter().flat_map(|(_, data)| data);
         let pairs = pairs.map(|(key, value)| (key.as_str(), value.as_slice()));
+        // An empty key stands between the two, which no Secret has.
         pairs.chain([("", [].as_slice())])
     });
-    let who = data.chain([("", who.as_bytes())]);
+    let who = secrets.chain([("", who.as_bytes())]);
     let token = match access {
         Access::Basic { password, .. } => password.expose_secret(),
         Access::Bearer(token) => token.expose_secret(),

@@ -82,7 +82,7 @@ fn an_object_that_cannot_be_read_stops_nothing() {
 fn what_nobody_reads_is_not_kept() {
     let mut feed = Feed::default();
     let fat = read(json!({ "metadata": {
-        "name": "a", "namespace": "n",
+        "name": "a", "namespace": "n", "uid": "1",
         "managedFields": [{ "manager": "m" }],
         "annotations": { LAST_APPLIED: "{}", "kept": "yes" },
     }}));

@@ -9,9 +9,10 @@ use std::time::Duration;
 use kube::Client;
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 use super::connect::{ConnectError, connect};
@@ -91,6 +92,9 @@ pub enum RunError {
     /// The controllers ended without being told to.
     #[error("the controllers ended by themselves")]
     WorkEnded,
+    /// The controllers panicked.
+    #[error("the controllers failed")]
+    WorkFailed(#[source] JoinError),
     /// A second signal came before all was over.
     #[error("ended at once by a second {0}")]
     Interrupted(&'static str),
@@ -107,7 +111,7 @@ pub enum RunError {
 pub async fn run<W, F>(settings: Settings, work: W) -> Result<(), RunError>
 where
     W: FnOnce(Arc<Shared>, Work) -> F,
-    F: Future<Output = ()>,
+    F: Future<Output = ()> + Send + 'static,
 {
     let mut signals = Signals::new().map_err(RunError::Signals)?;
     let (metrics, readiness) = (Metrics::new(VERSION), Readiness::default());
@@ -183,7 +187,7 @@ impl Life {
     async fn live<W, F>(self, settings: Settings, work: W) -> Result<(), RunError>
     where
         W: FnOnce(Arc<Shared>, Work) -> F,
-        F: Future<Output = ()>,
+        F: Future<Output = ()> + Send + 'static,
     {
         tokio::select! {
             found = wait_for_kinds(&self.client, &settings.options) => found?,
@@ -252,7 +256,7 @@ impl Life {
     ) -> Result<(), RunError>
     where
         W: FnOnce(Arc<Shared>, Work) -> F,
-        F: Future<Output = ()>,
+        F: Future<Output = ()> + Send + 'static,
     {
         let ending = Ending {
             stop: self.stop.clone(),
@@ -261,20 +265,26 @@ impl Life {
         // Whatever drops this future abandons the work, also what runs on other tasks and threads.
         let abandon = ending.abandon.clone().drop_guard();
         let synced = self.readiness.begin();
-        let mut working = pin!(work(shared, Work { synced, ending }));
+        // On a task of its own, so that a busy controller does not keep the lease from being renewed.
+        let working = tokio::spawn(work(shared, Work { synced, ending }));
+        let mut working = AbortOnDropHandle::new(working);
         tokio::select! {
-            () = &mut working => match self.stop.is_cancelled() {
-                true => return Ok(()),
-                false => return Err(RunError::WorkEnded),
-            },
+            ended = &mut working => {
+                ended.map_err(RunError::WorkFailed)?;
+                return match self.stop.is_cancelled() {
+                    true => Ok(()),
+                    false => Err(RunError::WorkEnded),
+                };
+            }
             () = self.stop.cancelled() => {}
         }
-        if timeout(grace, &mut working).await.is_err() {
-            warn!("work under way is abandoned: it took longer than --graceful-shutdown-timeout");
-            drop(abandon);
-            if timeout(LETTING_GO, working).await.is_err() {
-                warn!("abandoned work did not let go");
-            }
+        if let Ok(ended) = timeout(grace, &mut working).await {
+            return ended.map_err(RunError::WorkFailed);
+        }
+        warn!("work under way is abandoned: it took longer than --graceful-shutdown-timeout");
+        drop(abandon);
+        if timeout(LETTING_GO, working).await.is_err() {
+            warn!("abandoned work did not let go");
         }
         Ok(())
     }

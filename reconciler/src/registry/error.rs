@@ -136,7 +136,7 @@ pub enum RegistryError {
         cause: String,
     },
     /// The registry answers neither HTTPS nor plain HTTP, which is allowed there.
-    #[error("{}", https.better(http))]
+    #[error("{}", self.telling())]
     Unreachable {
         /// What HTTPS met.
         https: Box<Self>,
@@ -169,7 +169,7 @@ impl RegistryError {
     /// Whether the same call may succeed later without anybody changing anything.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Unreachable { https, http } => https.better(http).is_transient(),
+            Self::Unreachable { .. } => self.telling().is_transient(),
             Self::RateLimited { .. }
             | Self::Server { .. }
             | Self::Paused { .. }
@@ -201,7 +201,7 @@ impl RegistryError {
             Self::RateLimited { retry_after, .. } | Self::Server { retry_after, .. } => {
                 *retry_after
             }
-            Self::Unreachable { https, http } => https.better(http).retry_after(),
+            Self::Unreachable { .. } => self.telling().retry_after(),
             Self::Paused { wait, .. } => Some(*wait),
             _ => None,
         }
@@ -250,12 +250,12 @@ impl RegistryError {
         )
     }
 
-    /// The more telling one of what HTTPS and plain HTTP met: that of HTTPS, unless the host listens to plain HTTP.
-    fn better<'a>(&'a self, http: &'a Self) -> &'a Self {
-        if http.is_from_a_listener() {
-            http
-        } else {
-            self
+    /// The error itself, or the more telling one of what HTTPS and plain HTTP met: that of HTTPS, unless the host listens to plain HTTP.
+    pub fn telling(&self) -> &Self {
+        match self {
+            Self::Unreachable { http, .. } if http.is_from_a_listener() => http,
+            Self::Unreachable { https, .. } => https,
+            other => other,
         }
     }
 

@@ -334,9 +334,9 @@ impl Session {
         deadline: Deadline,
     ) -> Result<(Reply, Url), RegistryError> {
         let neither = |https: RegistryError, http: RegistryError| match (https, http) {
-            // Time was what was missing, whatever the other one met.
-            (late @ RegistryError::Timeout { .. }, _)
-            | (_, late @ RegistryError::Timeout { .. }) => late,
+            // Time was what was missing, or the host wants none of us, whatever the other one met.
+            (late @ (RegistryError::Timeout { .. } | RegistryError::Paused { .. }), _)
+            | (_, late @ (RegistryError::Timeout { .. } | RegistryError::Paused { .. })) => late,
             (https, http) => RegistryError::Unreachable {
                 https: Box::new(https),
                 http: Box::new(http),

@@ -93,11 +93,11 @@ pub(super) fn shrink(database: &mut Database, directory: &Path) {
     if size <= SMALL {
         return;
     }
-    let used = database.begin_write().and_then(|transaction| {
+    let used = database.begin_write().map(|transaction| {
         let stats = transaction.stats();
         let used = stats.map(|stats| stats.stored_bytes() + stats.metadata_bytes());
         transaction.abort().ok();
-        Ok(used.unwrap_or(u64::MAX))
+        used.unwrap_or(u64::MAX)
     });
     if used.is_ok_and(|used| used < size / 4)
         && let Err(error) = database.compact()

@@ -39,8 +39,8 @@ pub(super) fn find(
             found.base = folder.to_owned();
             if marker::is_manifest(&file.path) {
                 let entry = file_entry(file.path, file.id);
-                let (scan, _) = scan(source.reader()?.as_mut(), &entry, cache)?;
-                if let Some(scan) = scan.filter(|scan| keep(scan)) {
+                let scanned = scan(source.reader()?.as_mut(), &entry, cache)?;
+                if let Some(scan) = scanned.scan.filter(|scan| keep(scan)) {
                     let path = base;
                     found.files.push((MarkedFile { path, scan }, file.id));
                 }
@@ -92,21 +92,33 @@ fn file_entry(path: String, id: Oid) -> Entry {
     Entry { path, kind }
 }
 
-/// Returns what a file says about markers, and its content if it had to be read for that.
+/// What a file says about markers, if it mentions any, and its content if it had to be read for that.
+pub(super) struct Scanned {
+    pub(super) scan: Option<Arc<FileScan>>,
+    pub(super) content: Option<Vec<u8>>,
+}
+
+/// Returns what a file says about markers.
 pub(super) fn scan(
     reader: &mut dyn Reader,
     entry: &Entry,
     cache: &ScanCache,
-) -> Result<(Option<Arc<FileScan>>, Option<Vec<u8>>), SourceError> {
-    if let Some(known) = entry.id().and_then(|id| cache.scan(id)) {
-        return Ok((known, None));
+) -> Result<Scanned, SourceError> {
+    if let Some(scan) = entry.id().and_then(|id| cache.scan(id)) {
+        return Ok(Scanned {
+            scan,
+            content: None,
+        });
     }
     let bytes = reader.read(entry)?;
     let scan = marker::mentions_marker(&bytes).then(|| Arc::new(marker::scan(&bytes)));
     if let Some(id) = entry.id() {
         cache.put_scan(id, scan.clone());
     }
-    Ok((scan, Some(bytes)))
+    Ok(Scanned {
+        scan,
+        content: Some(bytes),
+    })
 }
 
 /// Returns what a tree holds that matters; reads it and those below it, as far as they are not known.
@@ -123,7 +135,7 @@ fn folder(source: &GitTree<'_>, root: Oid, cache: &ScanCache) -> Result<Arc<Fold
         .map(|child| file_entry(child.name.clone(), child.id))
         .collect();
     let scans = read_all(source, &files, |reader, entry| {
-        Ok((entry.id(), scan(reader, entry, cache)?.0))
+        Ok((entry.id(), scan(reader, entry, cache)?.scan))
     })?;
     let scans: HashMap<Option<Oid>, Option<Arc<FileScan>>> = scans.into_iter().collect();
     let mut made: HashMap<Oid, Arc<Folder>> = HashMap::new();

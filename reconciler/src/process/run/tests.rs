@@ -175,3 +175,11 @@ async fn controllers_that_end_by_themselves_are_an_error() {
         .unwrap_err();
     assert!(matches!(error, RunError::WorkEnded), "{error}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn controllers_that_fail_are_an_error() {
+    let broken = |_shared, _work| async { panic!("a fault in a controller") };
+    let error = life(&Server::default()).live(settings(None), broken).await;
+    let error = error.unwrap_err();
+    assert!(matches!(error, RunError::WorkFailed(_)), "{error}");
+}
