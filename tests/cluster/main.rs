@@ -13,5 +13,6 @@ mod leader;
 mod outages;
 mod secrets_hidden;
 mod stage;
+mod takeover;
 mod workloads;
 mod writes;
