@@ -43,7 +43,7 @@ fn scan(status: ImageRepositoryStatus, tags: &[&str]) -> Report<ImageRepositoryS
 
 fn trace(report: &Report<ImageRepositoryStatus>) -> &str {
     match &report.announce {
-        Announce::OrTrace(text) | Announce::OrTraceAlways(text) => text,
+        Announce::OrTrace(text) => text,
         Announce::Outcome | Announce::News(_) => "",
     }
 }
