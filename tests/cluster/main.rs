@@ -11,7 +11,7 @@ mod guide;
 mod kinds;
 mod leader;
 mod outages;
-mod secrets_hidden;
+mod scenarios;
 mod stage;
 mod takeover;
 mod workloads;
