@@ -12,6 +12,7 @@ mod killed;
 mod kinds;
 mod leader;
 mod outages;
+mod secrets_hidden;
 mod stage;
 mod takeover;
 mod workloads;
