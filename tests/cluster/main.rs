@@ -12,7 +12,7 @@ mod killed;
 mod kinds;
 mod leader;
 mod outages;
-mod secrets_hidden;
+mod scenarios;
 mod stage;
 mod takeover;
 mod workloads;
