@@ -166,10 +166,12 @@ impl Scanner {
         now: SystemTime,
     ) -> Result<ScanPlan, StoreError> {
         let status = reporter.status();
+        let told = status.last_scan_result.as_ref();
+        let told = told.and_then(|result| result.revision.as_deref());
         let held = self
             .repositories
             .tags
-            .holds(&subject.uid, &subject.canonical)?;
+            .holds_current(&subject.uid, &subject.canonical, told)?;
         let missed = lock(&self.missed).remove(&feed::key_of(subject.object));
         let spread = schedule::spread(subject.interval, share(&subject.uid));
         let state = ScanState {
