@@ -11,6 +11,7 @@ mod guide;
 mod kinds;
 mod leader;
 mod outages;
+mod scenarios;
 mod secrets_hidden;
 mod stage;
 mod workloads;
