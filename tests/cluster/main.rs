@@ -14,5 +14,6 @@ mod outages;
 mod scenarios;
 mod secrets_hidden;
 mod stage;
+mod takeover;
 mod workloads;
 mod writes;

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Connection;
 use super::outcome::Scanned;
+use crate::metrics::Metrics;
 use crate::registry::{Listing, RegistryError, TagList, Validator};
 
 #[cfg(test)]
@@ -89,6 +90,8 @@ pub(super) struct Ask<'a> {
     pub(super) seen: Option<&'a Seen>,
     /// When the answer must be there.
     pub(super) deadline: tokio::time::Instant,
+    /// Where it is counted how long the registry takes.
+    pub(super) metrics: &'a Metrics,
 }
 
 /// Listings of late.
@@ -148,8 +151,10 @@ impl Listings {
         if let Some(answer) = known.last.as_ref().and_then(|last| last.answer(&ask)) {
             return answer;
         }
-        let begun = SystemTime::now();
+        let (begun, since) = (SystemTime::now(), Instant::now());
         let outcome = known.ask(&ask).await;
+        let host = ask.repository.registry();
+        ask.metrics.registry_request(host, since.elapsed());
         let answer = match &outcome {
             Ok(answer) => answer.for_asker(&ask).map(Ok),
             Err(error) => Some(Err(error.clone())),

@@ -16,6 +16,7 @@ struct Registry {
     repository: Repository,
     connection: Connection,
     listings: Arc<AtomicUsize>,
+    metrics: Metrics,
 }
 
 impl Registry {
@@ -54,6 +55,7 @@ impl Registry {
                 fingerprint,
             },
             listings,
+            metrics: Metrics::new("0"),
         }
     }
 
@@ -64,6 +66,7 @@ impl Registry {
             due,
             seen,
             deadline: tokio::time::Instant::now() + Duration::from_secs(20),
+            metrics: &self.metrics,
         }
     }
 
