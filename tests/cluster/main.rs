@@ -13,6 +13,7 @@ mod kinds;
 mod leader;
 mod outages;
 mod scenarios;
+mod secrets_hidden;
 mod stage;
 mod takeover;
 mod workloads;
