@@ -166,16 +166,16 @@ fn a_failing_object_is_reported_as_failed() {
     ]);
     run(&mut edit);
     let answer = stage.flux(&["reconcile", "image", "policy", "podinfo"]);
-    // What is wrong with the range, and where, follows in our own words.
     let expected = format!(
         "► annotating ImagePolicy podinfo in {} namespace
 ✔ ImagePolicy annotated
 ◎ waiting for ImagePolicy reconciliation
-✗ invalid policy: improper constraint: \"no range\"",
+✗ invalid policy: improper constraint: \"no range\"
+",
         stage.namespace.name()
     );
     assert_eq!(answer.code, 1);
-    assert!(answer.stderr.starts_with(&expected), "{}", answer.stderr);
+    assert_eq!(answer.stderr, expected);
 }
 
 #[test]
