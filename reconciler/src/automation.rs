@@ -28,11 +28,13 @@ use kube::runtime::controller::{self, Action, ReconcileRequest, applier};
 use kube::runtime::reflector::{self, ObjectRef};
 use kube::runtime::{PredicateConfig, WatchStreamExt as _, watcher};
 use kube::{Resource as _, ResourceExt as _};
+use tracing::Instrument as _;
 
 use crate::chain::Chain;
 use crate::cloud::CloudLogins;
 use crate::cluster::{Memory, Report, Reporter, Requeue, Shared, release};
 use crate::nudge::Nudger;
+use crate::process::logs::reconcile_span;
 use crate::process::{Ending, Sync};
 use crate::writers::Writers;
 use known::Known;
@@ -98,7 +100,11 @@ pub async fn run(
     let controller = async {
         world.known().await;
         synced.done();
-        let reconcile = |object, context| Box::pin(reconcile(object, context));
+        let reconcile = |object: Arc<Guarded>, context| {
+            let namespace = object.namespace().unwrap_or_default();
+            let span = reconcile_span("ImageUpdateAutomation", &namespace, &object.name_any());
+            Box::pin(reconcile(object, context).instrument(span))
+        };
         let config = controller::Config::default();
         applier(
             reconcile,

@@ -16,11 +16,12 @@ use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
-use tracing::warn;
+use tracing::{Instrument as _, warn};
 
 use crate::chain::Chain;
 use crate::cluster::Options;
 use crate::process::Sync;
+use crate::process::logs::reconcile_span;
 use crate::resources::ObjectKey;
 
 #[cfg(test)]
@@ -268,7 +269,10 @@ pub(crate) async fn drive<K: Watched, R: Reconcile<K>>(
     let ended = applier(
         |object: Arc<K>, reconciler: Arc<R>| {
             // A task of its own uses all cores, and a panic ends that task alone.
-            let task = tokio::spawn(async move { reconciler.reconcile(object).await });
+            let key = key_of(object.as_ref());
+            let span = reconcile_span(&K::kind(&()), &key.namespace, &key.name);
+            let work = async move { reconciler.reconcile(object).await };
+            let task = tokio::spawn(work.instrument(span));
             let task = AbortOnDropHandle::new(task);
             Box::pin(async move {
                 let outcome = task.await.map_err(|_| ReconcileError::Panicked)?;

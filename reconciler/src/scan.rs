@@ -104,6 +104,7 @@ fn triggers(
     changes.filter_map(move |change| {
         let name = match change {
             Change::Applied { before, now } => {
+                scanner.memory.caught_up(&*now);
                 if listing == Listing::Done && outcome::matters(before.as_deref(), &now) {
                     let key = feed::key_of(&*now);
                     scanner.repositories.changed.put(key);

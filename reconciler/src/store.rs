@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use redb::{
@@ -54,6 +54,10 @@ pub struct TagStore {
     /// Where the file is; `None` for a store in memory.
     directory: Option<PathBuf>,
     state: RwLock<State>,
+    /// The objects whose entries this process wrote or found to be right.
+    ///
+    /// Others may be older than what a status tells of: the last writes of a process that was killed are lost.
+    confirmed: Mutex<HashSet<String>>,
 }
 
 #[derive(Debug)]
@@ -117,6 +121,7 @@ impl TagStore {
                 database,
                 durable: Durable::now(),
             }),
+            confirmed: Mutex::default(),
         }
     }
 
@@ -126,7 +131,7 @@ impl TagStore {
     /// When the store fails and does not come back when it is begun anew.
     pub fn put(&self, uid: &str, canonical: &str, tags: &Tags) -> Result<Put, StoreError> {
         let value = entry::encode(canonical, tags);
-        self.attempt(|state| {
+        let put = self.attempt(|state| {
             let before = read(&state.database, uid, |value| {
                 entry::header(value).map(|header| header.is(canonical, &tags.checksum()))
             })?;
@@ -141,7 +146,9 @@ impl TagStore {
                 Ok(())
             })?;
             Ok((done, Some(durable)))
-        })
+        })?;
+        self.confirmed().insert(uid.to_owned());
+        Ok(put)
     }
 
     /// The tags of an object; `None` if they are not known.
@@ -153,6 +160,52 @@ impl TagStore {
             let found = read(&state.database, uid, entry::decode)?;
             Ok((found.flatten(), None))
         })
+    }
+
+    /// The tags of an object, if they are of this image and not older than `told`, the revision its status tells of.
+    ///
+    /// # Errors
+    /// When the store fails and does not come back when it is begun anew.
+    pub fn current(
+        &self,
+        uid: &str,
+        canonical: &str,
+        told: Option<&str>,
+    ) -> Result<Option<StoredTags>, StoreError> {
+        let stored = self.get(uid)?;
+        Ok(stored.filter(|stored| {
+            stored.canonical == canonical && self.is_current(uid, &stored.revision, told)
+        }))
+    }
+
+    /// Whether [`Self::current`] finds tags, without reading them.
+    ///
+    /// # Errors
+    /// When the store fails and does not come back when it is begun anew.
+    pub fn holds_current(
+        &self,
+        uid: &str,
+        canonical: &str,
+        told: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        self.attempt(|state| {
+            let found = read(&state.database, uid, |value| {
+                entry::header(value).is_some_and(|header| {
+                    header.canonical == canonical && self.is_current(uid, &header.revision(), told)
+                })
+            })?;
+            Ok((found.unwrap_or(false), None))
+        })
+    }
+
+    fn is_current(&self, uid: &str, revision: &str, told: Option<&str>) -> bool {
+        told == Some(revision) || self.confirmed().contains(uid)
+    }
+
+    fn confirmed(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.confirmed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether tags of this image are known for an object, without reading them.
@@ -179,7 +232,9 @@ impl TagStore {
                 Ok(())
             })?;
             Ok(((), Some(durable)))
-        })
+        })?;
+        self.confirmed().remove(uid);
+        Ok(())
     }
 
     /// Forgets every object but these, and gives space back where most of the file is free.
@@ -195,6 +250,7 @@ impl TagStore {
             })?;
             Ok(((), Some(durable)))
         })?;
+        self.confirmed().retain(|uid| uids.contains(uid));
         if let Some(directory) = &self.directory {
             let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
             file::shrink(&mut state.database, directory);

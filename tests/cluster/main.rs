@@ -8,6 +8,7 @@
 mod flux_cli;
 mod ground;
 mod guide;
+mod killed;
 mod kinds;
 mod leader;
 mod outages;

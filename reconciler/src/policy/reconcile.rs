@@ -183,15 +183,16 @@ impl Evaluator {
     /// The stored tags of the image a repository names now.
     fn at_hand(&self, repository: &ImageRepository, image: &Repository) -> Result<AtHand, Refusal> {
         let status = repository.status.as_ref();
-        if status.is_none_or(|status| status.last_scan_result.is_none()) {
+        let Some(result) = status.and_then(|status| status.last_scan_result.as_ref()) else {
             return Ok(AtHand::None(Lack::NotScanned));
-        }
+        };
         let uid = repository.uid().unwrap_or_default();
-        let stored = self.repositories.tags.get(&uid).map_err(|error| {
+        let (canonical, told) = (image.canonical(), result.revision.as_deref());
+        let tags = &self.repositories.tags;
+        let current = tags.current(&uid, &canonical, told).map_err(|error| {
             let why = format!("failed to read tags from database: {}", Chain(&error));
             Refusal::Failed(Reason::Failure, why)
         })?;
-        let current = stored.filter(|stored| stored.canonical == image.canonical());
         Ok(current.map_or(AtHand::None(Lack::Lost), AtHand::Tags))
     }
 

@@ -47,15 +47,10 @@ pub fn start(level: LevelFilter, encoding: Encoding) {
 
 /// A span around one reconcile: every message in it says which object it is about, as Flux's do.
 #[must_use]
-pub fn reconcile_span(
-    controller: &'static str,
-    kind: &'static str,
-    namespace: &str,
-    name: &str,
-) -> Span {
+pub fn reconcile_span(kind: &str, namespace: &str, name: &str) -> Span {
     tracing::error_span!(
         "reconcile",
-        controller,
+        controller = kind.to_ascii_lowercase(),
         controllerGroup = api::keys::IMAGE_GROUP,
         controllerKind = kind,
         namespace,

@@ -9,7 +9,6 @@ use engine::image::Repository;
 use sha2::{Digest as _, Sha256};
 
 use super::Connection;
-use super::outcome::Scanned;
 use crate::metrics::Metrics;
 use crate::registry::{Listing, RegistryError, TagList, Validator};
 
@@ -20,7 +19,7 @@ mod tests;
 const FRESH: Duration = Duration::from_secs(60);
 
 /// How many tags are kept for others at most, of all repositories together.
-const TAGS_LIMIT: usize = 100_000;
+const TAGS_LIMIT: usize = 50_000;
 
 /// How long the mark of a listing is kept that nobody asks for again.
 const FORGOTTEN: Duration = Duration::from_secs(48 * 3600);
@@ -38,15 +37,15 @@ pub(super) struct Seen {
     pub(super) listing: Fingerprint,
     /// The exclusion list that was applied to it.
     pub(super) exclusions: Vec<String>,
-    /// What was left.
-    pub(super) scanned: Scanned,
+    /// The revision of what was left.
+    pub(super) revision: String,
 }
 
 /// What a registry lists, to somebody who has seen a listing before.
 #[derive(Clone, Debug)]
 pub(super) enum Listed {
     /// The same; what it led to still holds.
-    Same(Scanned),
+    Same,
     /// Something else.
     Other {
         fingerprint: Fingerprint,
@@ -67,7 +66,7 @@ impl Answer {
     fn for_asker(&self, ask: &Ask<'_>) -> Option<Listed> {
         let seen = ask.seen.filter(|seen| seen.listing == self.fingerprint);
         match (seen, &self.list) {
-            (Some(seen), _) => Some(Listed::Same(seen.scanned.clone())),
+            (Some(_), _) => Some(Listed::Same),
             (None, Some(list)) => Some(Listed::Other {
                 fingerprint: self.fingerprint,
                 list: Arc::clone(list),

@@ -166,10 +166,12 @@ impl Scanner {
         now: SystemTime,
     ) -> Result<ScanPlan, StoreError> {
         let status = reporter.status();
+        let told = status.last_scan_result.as_ref();
+        let told = told.and_then(|result| result.revision.as_deref());
         let held = self
             .repositories
             .tags
-            .holds(&subject.uid, &subject.canonical)?;
+            .holds_current(&subject.uid, &subject.canonical, told)?;
         let missed = lock(&self.missed).remove(&feed::key_of(subject.object));
         let spread = schedule::spread(subject.interval, share(&subject.uid));
         let state = ScanState {
@@ -274,8 +276,9 @@ impl Scanner {
         };
         let (fingerprint, list) = match listed {
             Listed::Other { fingerprint, list } => (fingerprint, list),
-            Listed::Same(scanned) => {
+            Listed::Same => {
                 self.count(scan, metrics::ScanResult::Unchanged);
+                let scanned = Scanned::again(&status);
                 return Ok(Ok(done(scan, status, scanned)));
             }
         };
@@ -317,7 +320,7 @@ impl Scanner {
         let seen = lock(&self.seen).get(&subject.uid).cloned()?;
         let result = status.last_scan_result.as_ref()?;
         let tags = &self.repositories.tags;
-        let same = result.revision.as_ref() == Some(&seen.scanned.revision)
+        let same = result.revision.as_ref() == Some(&seen.revision)
             && seen.exclusions == subject.exclusions
             && tags
                 .holds(&subject.uid, &subject.canonical)
@@ -347,7 +350,7 @@ impl Scanner {
         let seen = Seen {
             listing: fingerprint,
             exclusions: exclusions.map(|one| (*one).to_owned()).collect(),
-            scanned: scanned.clone(),
+            revision: scanned.revision.clone(),
         };
         lock(&self.seen).insert(subject.uid.clone(), seen);
         Ok((put, scanned))

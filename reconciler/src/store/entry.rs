@@ -28,6 +28,11 @@ impl Header<'_> {
     pub(super) fn is(&self, canonical: &str, checksum: &[u8; 32]) -> bool {
         self.canonical == canonical && self.checksum == *checksum
     }
+
+    /// The checksum as a status shows it.
+    pub(super) fn revision(&self) -> String {
+        revision(&self.checksum)
+    }
 }
 
 /// Writes an entry.

@@ -53,6 +53,31 @@ fn an_empty_list_is_held_and_an_unknown_one_is_not() {
 }
 
 #[test]
+fn tags_of_an_earlier_process_count_only_if_the_status_tells_of_them() {
+    let directory = TempDir::new().unwrap();
+    let (old, new) = (tags(&["1.0"]), tags(&["1.1", "1.0"]));
+    let store = TagStore::open(directory.path());
+    store.put("a", "r.io/a", &old).unwrap();
+    drop(store);
+    // A process that was killed told of the new tags, and its last writes are lost.
+    let store = TagStore::open(directory.path());
+    let (older, newer) = (old.revision(), new.revision());
+    let seen = |told: Option<&str>| {
+        let held = store.holds_current("a", "r.io/a", told).unwrap();
+        let tags = store.current("a", "r.io/a", told).unwrap();
+        assert_eq!(held, tags.is_some());
+        tags.map(|stored| stored.tags)
+    };
+    assert_eq!(seen(Some(&newer)), None);
+    assert_eq!(seen(None), None);
+    assert_eq!(seen(Some(&older)), Some(old));
+    // What this process puts is newer than any status.
+    store.put("a", "r.io/a", &new).unwrap();
+    assert_eq!(seen(Some(&older)), Some(new));
+    assert_eq!(store.current("a", "r.io/b", Some(&newer)).unwrap(), None);
+}
+
+#[test]
 fn objects_that_are_gone_are_forgotten() {
     let store = TagStore::in_memory();
     for uid in ["a", "b", "c"] {

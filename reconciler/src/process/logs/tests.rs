@@ -33,7 +33,7 @@ fn captured(level: LevelFilter, encoding: Encoding, log: impl FnOnce()) -> Strin
 #[test]
 fn a_reconcile_is_told_with_the_keys_of_flux() {
     let text = captured(LevelFilter::INFO, Encoding::Json, || {
-        let span = reconcile_span("imagerepository", "ImageRepository", "apps", "web");
+        let span = reconcile_span("ImageRepository", "apps", "web");
         span.in_scope(|| info!(tags = 3, "no new tags"));
     });
     let line: Value = serde_json::from_str(&text).unwrap();
