@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// The sentence Flux begins with where a condition has no sense.
+const IMPROPER: &str = "improper constraint";
+
 /// A text that is no range.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {range:?}: {fault}, at position {}", self.sentence(), self.column())]
@@ -39,6 +42,21 @@ impl RangeError {
     /// What is wrong there.
     pub const fn fault(&self) -> &RangeFault {
         &self.fault
+    }
+
+    /// What Flux says, word for word: the sentence, and of an improper range the branch that is.
+    pub fn flux(&self) -> String {
+        let sentence = self.sentence();
+        if sentence != IMPROPER {
+            return sentence.to_owned();
+        }
+        let start = self
+            .range
+            .get(..self.position)
+            .and_then(|before| before.rfind("||"));
+        let branch = &self.range[start.map_or(0, |bars| bars + 2)..];
+        let branch = branch.split("||").next().unwrap_or_default();
+        format!("{sentence}: {branch:?}")
     }
 
     /// What to write instead, for the mistakes people make.
@@ -87,7 +105,7 @@ impl RangeError {
             }
             RangeFault::TooLong => "constraint string is too long (max 512 bytes)",
             RangeFault::TooManyBranches => "too many constraint groups (max 32)",
-            _ => "improper constraint",
+            _ => IMPROPER,
         }
     }
 }

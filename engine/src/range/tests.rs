@@ -222,6 +222,22 @@ fn an_error_begins_with_the_sentence_of_flux() {
 }
 
 #[test]
+fn in_the_words_of_flux_the_improper_branch_is_quoted() {
+    for (range, words) in [
+        ("nonsense", "improper constraint: \"nonsense\""),
+        ("", "improper constraint: \"\""),
+        ("1.0 || foo || 2.0", "improper constraint: \" foo \""),
+        (">=1.0<2.0 || 3", "improper constraint: \">=1.0<2.0 \""),
+        ("||", "improper constraint: \"\""),
+        (">=1x", "constraint parser error"),
+    ] {
+        assert_eq!(Range::parse(range).unwrap_err().flux(), words);
+    }
+    let long = Range::parse(&"1".repeat(513)).unwrap_err();
+    assert_eq!(long.flux(), "constraint string is too long (max 512 bytes)");
+}
+
+#[test]
 fn a_refusal_tells_the_gate_from_the_range() {
     let refusal = |range: &str, version| {
         Range::parse(range)

@@ -62,13 +62,12 @@ impl Refusal {
 
     /// The rule cannot work.
     fn invalid(error: &PolicyError) -> Self {
-        let place = match error {
-            PolicyError::Pattern { .. } => "failed to filter tags",
-            PolicyError::NoRule | PolicyError::Range(_) | PolicyError::Order { .. } => {
-                "invalid policy"
-            }
+        let message = match error {
+            PolicyError::Pattern { .. } => format!("failed to filter tags: {}", Chain(error)),
+            PolicyError::Range(range) => format!("invalid policy: {}", range.flux()),
+            PolicyError::NoRule | PolicyError::Order { .. } => format!("invalid policy: {error}"),
         };
-        Self::Stalled(Reason::InvalidPolicy, format!("{place}: {}", Chain(error)))
+        Self::Stalled(Reason::InvalidPolicy, message)
     }
 }
 

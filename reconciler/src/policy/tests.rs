@@ -165,6 +165,13 @@ fn a_rule_that_cannot_work_stalls_and_a_filter_only_where_there_are_tags() {
         none,
         Refusal::Stalled(Reason::InvalidPolicy, message.to_owned())
     );
+    let range = json!({ "policy": { "semver": { "range": "1 || newest" } } });
+    let range = decision::rule(&spec(range)).unwrap_err();
+    let message = "invalid policy: improper constraint: \" newest\"";
+    assert_eq!(
+        range,
+        Refusal::Stalled(Reason::InvalidPolicy, message.to_owned())
+    );
     let filter = spec(json!({ "filterTags": { "pattern": "(a" } }));
     let later = decision::rule(&filter).unwrap().unwrap_err();
     let message = "failed to filter tags: invalid regular expression pattern '(a': error parsing regexp: missing closing ): `(a`";
