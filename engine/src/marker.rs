@@ -7,6 +7,7 @@
 //! Which comments are markers, and where they work, follows Flux: a marker that Flux leaves alone
 //! is a [`Fault`], never an edit. The one exception is a marker without suffix on `newTag`,
 //! `newName` or `digest` of a kustomization's `images:`, which writes that part of the image.
+//! A few sound files that Flux skips as a whole, and digests it empties, are a matter of [`Manner`].
 
 mod apply;
 mod comment;
@@ -27,7 +28,7 @@ use memchr::{memchr_iter, memmem};
 pub use apply::{EditError, apply};
 pub use fault::{Fault, FaultKind};
 pub use plan::{
-    Edit, FilePlan, Policy, Reason, Resolved, Splice, Unresolved, Wanted, concerns, plan,
+    Edit, FilePlan, Manner, Policy, Reason, Resolved, Splice, Unresolved, Wanted, concerns, plan,
 };
 pub use scan::scan;
 
@@ -69,6 +70,25 @@ pub struct FileScan {
     pub faults: Vec<Fault>,
     /// The objects the sites belong to; [`Site::object`] points here.
     pub objects: Vec<ObjectId>,
+    /// Why Flux skips the file as a whole, though its markers can be followed.
+    pub beyond_flux: Option<BeyondFlux>,
+}
+
+/// What Flux cannot read in a sound file; displays as what the file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BeyondFlux {
+    /// `%YAML` or `%TAG` before a document.
+    #[error("a directive")]
+    Directive,
+    /// A document that is a list.
+    #[error("a document that is a list")]
+    RootList,
+    /// A document that is one value.
+    #[error("a document that is one value")]
+    RootScalar,
+    /// `metadata` of a document is a value or a list.
+    #[error("metadata that is no mapping")]
+    Metadata,
 }
 
 /// One scalar and its marker.

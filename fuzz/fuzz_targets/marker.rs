@@ -21,6 +21,7 @@ fuzz_target!(|input: &[u8]| {
     let wanted = Wanted {
         namespace: "ns".into(),
         policies: [("p".into(), Policy::Latest(latest))].into(),
+        ..Wanted::default()
     };
     let found = scan(source);
     let planned = plan("f.yaml", &found, &wanted);

@@ -22,7 +22,7 @@ pub async fn run(shared: Arc<Shared>, work: Work, tokens: TokenCache) {
     };
     let [scans, policies, automations] = work.synced;
     let stop = &work.ending.stop;
-    let (repositories, feed) = Repositories::new(&shared);
+    let (repositories, feed) = Repositories::new(&shared, logins.clone());
     tokio::join!(
         scan::run(
             Arc::clone(&shared),

@@ -57,6 +57,7 @@ fn triggers(
     changes.filter_map(move |change| {
         let name = match change {
             Change::Applied { before, now } => {
+                evaluator.memory.caught_up(&*now);
                 feed::concerns(before.as_deref(), &*now).then(|| ObjectRef::from_obj(&*now))
             }
             Change::Gone(object) => {

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::chain::Chain;
+use crate::cloud::CloudLogins;
 use crate::cluster::{Memory, Shared};
 use crate::feed::{self, Change, Feed, Reconcile};
 use crate::process::Sync;
@@ -28,8 +29,8 @@ mod registries;
 mod tests;
 
 pub(crate) use outcome::is_gated;
-pub(crate) use registries::Warnings;
 pub use registries::{ConnectError, Connection, Registries};
+pub(crate) use registries::{Purpose, Warnings};
 
 use listings::Listings;
 
@@ -56,11 +57,11 @@ pub struct Repositories {
 impl Repositories {
     /// Opens the tag store where the options say, and prepares the cache that [`run`] keeps current by the feed.
     #[must_use]
-    pub fn new(shared: &Shared) -> (Arc<Self>, Feed<ImageRepository>) {
+    pub fn new(shared: &Shared, logins: CloudLogins) -> (Arc<Self>, Feed<ImageRepository>) {
         let feed = Feed::default();
         let repositories = Self {
             tags: TagStore::open(&shared.options.storage_path),
-            registries: Registries::new(shared.client.clone()),
+            registries: Registries::new(shared, logins),
             cache: feed.cache(),
             wanted: Mailbox::default(),
             changed: Mailbox::default(),
@@ -103,6 +104,7 @@ fn triggers(
     changes.filter_map(move |change| {
         let name = match change {
             Change::Applied { before, now } => {
+                scanner.memory.caught_up(&*now);
                 if listing == Listing::Done && outcome::matters(before.as_deref(), &now) {
                     let key = feed::key_of(&*now);
                     scanner.repositories.changed.put(key);

@@ -9,7 +9,7 @@ use reconciler::git::{
     Author, DEFAULT_ATTEMPTS, Edit, GitError, Job, Mirror, NewCommit, Remote, Settings,
 };
 use reconciler::source::GitTree;
-use reconciler::update::{ScanCache, plan};
+use reconciler::update::{ScanCache, Scope, plan};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -97,7 +97,8 @@ impl<'a> Writer<'a> {
         let cache = &self.cache;
         let written = self.mirror.write(&job, |tip| {
             let tree = GitTree::new(tip.repository, tip.commit);
-            let planned = plan(&tree, "", &wanted, cache).expect("the files are good");
+            let planned =
+                plan(&tree, "", &wanted, cache, Scope::Everything).expect("the files are good");
             assert_eq!(planned.files.len(), expected);
             let edits: Vec<Edit> = planned
                 .files

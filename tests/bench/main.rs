@@ -52,5 +52,6 @@ fn wanted(policy: &str, image: &str, tag: &str) -> Wanted {
     Wanted {
         namespace: "flux-system".into(),
         policies: [(policy.into(), Policy::Latest(latest))].into(),
+        ..Wanted::default()
     }
 }

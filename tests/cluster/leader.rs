@@ -159,6 +159,15 @@ spec:
         count.parse::<usize>().unwrap() - 1
     }
 
+    /// Waits until it was told so often that something was pushed: who is killed before can tell nothing any more.
+    fn is_told(&self, pushes: i32) {
+        let begun = Instant::now();
+        while self.pushes_told() != pushes {
+            assert!(begun.elapsed() < PATIENCE, "a push is not told");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// How often it was told that something was pushed.
     fn pushes_told(&self) -> i32 {
         let events: Api<Event> = self.namespace.api();
@@ -178,6 +187,7 @@ fn a_leader_that_is_gone_is_followed_and_nothing_is_done_twice() {
     let mut second = job.replica();
     job.registry.push_tag("app", "1.1.0");
     job.is_committed("1.1.0", [&first, &second]);
+    job.is_told(1);
     let leader = job.holder();
 
     first.kill();

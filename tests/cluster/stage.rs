@@ -238,7 +238,7 @@ images:
     }
 
     /// A fresh clone of the branch, with nothing of an earlier one.
-    fn clone_branch(&self) -> PathBuf {
+    pub(crate) fn clone_branch(&self) -> PathBuf {
         let path = self.namespace.home().join("clone");
         if path.exists() {
             std::fs::remove_dir_all(&path).unwrap();

@@ -7,7 +7,7 @@ use crate::stage::Stage;
 
 /// What the reconciler wrote so far besides events, which come when they come: verb and resource, with the subresource
 /// if there is one.
-fn written(plane: &ControlPlane) -> Vec<String> {
+pub(crate) fn written(plane: &ControlPlane) -> Vec<String> {
     let user = Reconciler::user();
     let writes = plane.audit_writes(|write| write.user == user && write.resource != "events");
     let text = |write: &Write| match write.subresource.as_str() {

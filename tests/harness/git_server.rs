@@ -1,5 +1,6 @@
 //! Git over HTTP: `git http-backend` behind a server with the faults and locks of real forges.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
@@ -87,6 +88,8 @@ type PushCallback = Arc<dyn Fn(PushMoment, &Path) + Send + Sync>;
 struct Shared {
     root: PathBuf,
     auth: GitAuth,
+    /// The repositories that ask for something else, by their paths.
+    locks: Mutex<BTreeMap<String, GitAuth>>,
     fault: Mutex<Option<GitFault>>,
     on_push: Mutex<Option<PushCallback>>,
     requests: Mutex<Vec<GitRequest>>,
@@ -98,6 +101,7 @@ impl GitServer {
         let shared = Arc::new(Shared {
             root: forge.root().to_path_buf(),
             auth: options.auth,
+            locks: Mutex::default(),
             fault: Mutex::default(),
             on_push: Mutex::default(),
             requests: Mutex::default(),
@@ -121,6 +125,12 @@ impl GitServer {
             self.scheme,
             self.listening.address()
         )
+    }
+
+    /// Asks for something else at one repository from now on.
+    pub fn lock(&self, repository: &str, auth: GitAuth) {
+        let mut locks = self.shared.locks.lock().expect("no holder panics");
+        locks.insert(repository.to_owned(), auth);
     }
 
     /// Calls `act` with the repository's folder at both moments of every push, and waits for it.
@@ -166,14 +176,10 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Re
         Some(GitFault::Silence) => return std::future::pending().await,
         None => {}
     }
-    if let Some(challenge) = shared.auth.challenge(authorization.as_deref()) {
+    let auth = shared.auth_of(request.uri().path());
+    if let Some(challenge) = auth.challenge(authorization.as_deref()) {
         let headers = [(header::WWW_AUTHENTICATE, challenge)];
-        return (
-            StatusCode::UNAUTHORIZED,
-            headers,
-            "credentials are missing or wrong",
-        )
-            .into_response();
+        return (StatusCode::UNAUTHORIZED, headers).into_response();
     }
     if let Some(moment) = push_moment(request.uri()) {
         let on_push = shared.on_push.lock().expect("no holder panics").clone();
@@ -188,6 +194,18 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Re
         }
     }
     backend(&shared.root, request).await
+}
+
+impl Shared {
+    fn auth_of(&self, path: &str) -> GitAuth {
+        let path = path.trim_start_matches('/');
+        let locks = self.locks.lock().expect("no holder panics");
+        let lock = locks.iter().find(|(repository, _)| {
+            let below = path.strip_prefix(repository.as_str());
+            below.is_some_and(|below| below.starts_with('/'))
+        });
+        lock.map_or(&self.auth, |(_, auth)| auth).clone()
+    }
 }
 
 impl GitAuth {

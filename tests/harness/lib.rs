@@ -19,6 +19,7 @@ pub mod program;
 pub mod proxy;
 pub mod reconciler;
 pub mod registry;
+pub mod scripted_server;
 pub mod ssh_server;
 pub mod tls;
 
@@ -34,6 +35,7 @@ pub use namespace::Namespace;
 pub use proxy::HttpProxy;
 pub use reconciler::Reconciler;
 pub use registry::Registry;
+pub use scripted_server::ScriptedServer;
 pub use serve::wait;
 pub use ssh_server::SshServer;
 pub use tls::Authority;

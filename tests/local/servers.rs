@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 mod git_servers;
 mod registries;
+mod scripts;
 
 fn folder() -> TempDir {
     TempDir::new().expect("the temporary folder is writable")

@@ -7,7 +7,7 @@ use std::ops::Range;
 use thiserror::Error;
 
 use super::identity::set_field;
-use super::{BlockScalar, Context, Field, FileScan, Site, Style, file_name, quote};
+use super::{BeyondFlux, BlockScalar, Context, Field, FileScan, Site, Style, file_name, quote};
 use crate::change::{Change, LatestRef, ObjectId};
 
 /// What one automation wants written.
@@ -17,6 +17,19 @@ pub struct Wanted {
     pub namespace: String,
     /// All policies of the namespace by name, also those that cannot be used.
     pub policies: BTreeMap<String, Policy>,
+    /// What happens where Flux does harm or nothing.
+    pub manner: Manner,
+}
+
+/// What happens to markers that Flux does not serve well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Manner {
+    /// A digest that is not known is left alone, and files are edited also if Flux cannot read them.
+    #[default]
+    Better,
+    /// A digest that is not known is emptied, and files that Flux cannot read are left alone: for
+    /// clusters, where what Flux's users have must go on as it was.
+    Flux,
 }
 
 /// A policy as an automation sees it.
@@ -127,6 +140,9 @@ pub enum Reason {
     /// The policy reflects no digests.
     #[error("policy {0} has no digest: set its digestReflectionPolicy")]
     NoDigest(String),
+    /// Flux does not read the file, so its markers were never followed.
+    #[error("Flux does not read a file with {0}, so its markers are left alone")]
+    BeyondFlux(BeyondFlux),
     /// An explicit tag says that the value is no string.
     #[error("value carries the tag {0}, which the new value would belie: remove the tag")]
     ForeignTag(String),
@@ -158,7 +174,12 @@ pub fn plan(path: &str, scan: &FileScan, wanted: &Wanted) -> FilePlan {
     let mut suggestions = Suggestions::default();
     for (index, site) in scan.sites.iter().enumerate() {
         let field = effective_field(path, scan, site);
-        match target(site, field, wanted, &mut suggestions) {
+        let value = target(site, field, wanted, &mut suggestions);
+        let value = value.and_then(|value| match scan.beyond_flux {
+            Some(what) if wanted.manner == Manner::Flux => Err(Reason::BeyondFlux(what)),
+            _ => Ok(value),
+        });
+        match value {
             Err(reason) => plan.unresolved.push(Unresolved {
                 line: site.line,
                 setter: site.setter.to_string(),
@@ -267,6 +288,7 @@ fn target<'w>(
         Field::Tag => Cow::Borrowed(latest.tag.as_str()),
         Field::Digest => match latest.digest.as_deref() {
             Some(digest) if !digest.is_empty() => Cow::Borrowed(digest),
+            _ if wanted.manner == Manner::Flux => Cow::Borrowed(""),
             _ => return Err(Reason::NoDigest(policy.to_owned())),
         },
     };

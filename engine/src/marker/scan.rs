@@ -10,7 +10,7 @@ use super::fault::{Fault, FaultKind};
 use super::gap::{Gap, Scalar, Target, Token, TokenKind, block_scalar, line_breaks};
 use super::identity::Drafts;
 use super::stack::{Role, Stack};
-use super::{Context, FileScan, Site, Style, holds_token, mentions_marker};
+use super::{BeyondFlux, Context, FileScan, Site, Style, holds_token, mentions_marker};
 
 /// Finds the markers of a file and what is wrong with them.
 ///
@@ -73,6 +73,7 @@ struct Walk<'a> {
     bare: bool,
     sites: Vec<Site>,
     faults: Vec<Fault>,
+    beyond_flux: Option<BeyondFlux>,
 }
 
 impl<'a> Walk<'a> {
@@ -95,6 +96,7 @@ impl<'a> Walk<'a> {
             bare: false,
             sites: Vec::new(),
             faults: Vec::new(),
+            beyond_flux: None,
         }
     }
 
@@ -126,6 +128,7 @@ impl<'a> Walk<'a> {
                 }
                 Event::SequenceStart(style, ..) => {
                     let role = self.stack.enter(None);
+                    self.note(role, BeyondFlux::RootList);
                     self.stack.open_sequence(
                         role,
                         context(style),
@@ -155,6 +158,7 @@ impl<'a> Walk<'a> {
             sites: self.sites,
             faults: self.faults,
             objects,
+            beyond_flux: self.beyond_flux,
         }
     }
 
@@ -166,6 +170,10 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         let range = bytes(span);
+        let above = &self.text[self.before.span.end..range.start];
+        if above.lines().any(|line| line.starts_with('%')) {
+            self.beyond_flux.get_or_insert(BeyondFlux::Directive);
+        }
         let behind = self.text[range.end..]
             .split(['\n', '\r'])
             .next()
@@ -196,6 +204,9 @@ impl<'a> Walk<'a> {
         if style == ScalarStyle::Plain && bytes(span).is_empty() {
             return self.token(span, TokenKind::Empty);
         }
+        if !matches!(value.as_ref(), "null" | "~") || style != ScalarStyle::Plain {
+            self.note(role, BeyondFlux::RootScalar);
+        }
         let range = scalar_span(self.text, &value, span);
         let place = self.stack.place();
         if let Some(field) = place.identity {
@@ -213,6 +224,16 @@ impl<'a> Walk<'a> {
                 foreign_tag,
             }),
         );
+    }
+
+    /// Takes note of a list or scalar that Flux cannot have where it is.
+    fn note(&mut self, role: Role, root: BeyondFlux) {
+        let what = match role {
+            Role::Root => root,
+            Role::Value if self.stack.is_metadata() => BeyondFlux::Metadata,
+            Role::Key | Role::Value => return,
+        };
+        self.beyond_flux.get_or_insert(what);
     }
 
     /// The end or beginning of a collection, which is a token only if it is a bracket.

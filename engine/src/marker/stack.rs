@@ -191,6 +191,11 @@ impl<'a> Stack<'a> {
         })
     }
 
+    /// Whether the node for which [`Stack::enter`] was called last is `metadata` of a document.
+    pub(super) fn is_metadata(&self) -> bool {
+        matches!(self.frames.as_slice(), [root] if root.key() == Some("metadata"))
+    }
+
     /// The place of the scalar for which [`Stack::enter`] was called last.
     pub(super) fn place(&self) -> Place {
         let Some(frame) = self.frames.last() else {

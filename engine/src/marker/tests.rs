@@ -73,6 +73,7 @@ fn wanted() -> Wanted {
             .into_iter()
             .map(|(name, policy)| (name.to_owned(), policy))
             .collect(),
+        manner: Manner::Better,
     }
 }
 

@@ -222,6 +222,7 @@ mod tests {
         Wanted {
             namespace: "ns".into(),
             policies: [("app".into(), Policy::Latest(latest))].into(),
+            ..Wanted::default()
         }
     }
 

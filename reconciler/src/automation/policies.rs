@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use api::policy::ImageRef;
 use engine::change::LatestRef;
 use engine::image::Reference;
-use engine::marker::{Policy, Wanted};
+use engine::marker::{Manner, Policy, Wanted};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::core::{Selector, SelectorExt as _};
 
@@ -67,6 +67,7 @@ pub(super) fn followed<'a>(
 ) -> Followed {
     let mut followed = Followed::default();
     followed.wanted.namespace = namespace.to_owned();
+    followed.wanted.manner = Manner::Flux;
     for (name, policy) in policies {
         let selected = selector.matches(&policy.labels);
         if let (true, Some(latest)) = (selected, &policy.latest) {

@@ -60,6 +60,11 @@ impl<S: Clone> Memory<S> {
         objects.remove(uid);
     }
 
+    /// Forgets what was written to `object`, which comes from a cache, if the cache has that.
+    pub fn caught_up<K: Resource>(&self, object: &K) {
+        self.newer(object);
+    }
+
     /// Remembers a status and the version of the object that has it.
     pub(super) fn wrote<K: Resource>(&self, object: &K, status: S) {
         let Some(version) = version(object) else {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use api::ImageUpdateAutomation;
 use api::automation::GitSpec;
 use engine::branch::{CheckoutRef, is_branch_name};
-use engine::marker::{Policy, Wanted};
+use engine::marker::{Manner, Policy, Wanted};
 use engine::template::{Template, TemplateError};
 use kube::core::{Selector, SelectorExt as _};
 
@@ -280,6 +280,7 @@ impl Automation {
         Wanted {
             namespace: self.key.namespace.clone(),
             policies,
+            manner: Manner::Better,
         }
     }
 

@@ -76,6 +76,7 @@ mod tests {
         let wanted = Wanted {
             namespace: namespace.into(),
             policies: BTreeMap::from([("app".to_owned(), policy)]),
+            ..Wanted::default()
         };
         let marked = files.iter().map(|path| MarkedFile {
             path: (*path).to_owned(),

@@ -19,7 +19,7 @@ use crate::chain::Chain;
 use crate::cluster::{CrossNamespace, Reporter, release};
 use crate::registry::InFluxWords;
 use crate::resources::ObjectKey;
-use crate::scan::{CONTROLLER, Warnings, is_gated};
+use crate::scan::{CONTROLLER, Purpose, Warnings, is_gated};
 use crate::store::StoredTags;
 
 /// What a policy may choose from.
@@ -237,7 +237,7 @@ impl Evaluator {
         let deadline = tokio::time::Instant::now() + scan_timeout(timeout, interval);
         let registries = &self.repositories.registries;
         let connection = registries
-            .connect(repository, Warnings::Known)
+            .connect(repository, image, Purpose::Use, Warnings::Known)
             .await
             .map_err(|error| {
                 let why = Chain(&error);

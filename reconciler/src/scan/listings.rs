@@ -9,7 +9,7 @@ use engine::image::Repository;
 use sha2::{Digest as _, Sha256};
 
 use super::Connection;
-use super::outcome::Scanned;
+use crate::metrics::Metrics;
 use crate::registry::{Listing, RegistryError, TagList, Validator};
 
 #[cfg(test)]
@@ -19,7 +19,7 @@ mod tests;
 const FRESH: Duration = Duration::from_secs(60);
 
 /// How many tags are kept for others at most, of all repositories together.
-const TAGS_LIMIT: usize = 100_000;
+const TAGS_LIMIT: usize = 50_000;
 
 /// How long the mark of a listing is kept that nobody asks for again.
 const FORGOTTEN: Duration = Duration::from_secs(48 * 3600);
@@ -37,15 +37,15 @@ pub(super) struct Seen {
     pub(super) listing: Fingerprint,
     /// The exclusion list that was applied to it.
     pub(super) exclusions: Vec<String>,
-    /// What was left.
-    pub(super) scanned: Scanned,
+    /// The revision of what was left.
+    pub(super) revision: String,
 }
 
 /// What a registry lists, to somebody who has seen a listing before.
 #[derive(Clone, Debug)]
 pub(super) enum Listed {
     /// The same; what it led to still holds.
-    Same(Scanned),
+    Same,
     /// Something else.
     Other {
         fingerprint: Fingerprint,
@@ -66,7 +66,7 @@ impl Answer {
     fn for_asker(&self, ask: &Ask<'_>) -> Option<Listed> {
         let seen = ask.seen.filter(|seen| seen.listing == self.fingerprint);
         match (seen, &self.list) {
-            (Some(seen), _) => Some(Listed::Same(seen.scanned.clone())),
+            (Some(_), _) => Some(Listed::Same),
             (None, Some(list)) => Some(Listed::Other {
                 fingerprint: self.fingerprint,
                 list: Arc::clone(list),
@@ -89,6 +89,8 @@ pub(super) struct Ask<'a> {
     pub(super) seen: Option<&'a Seen>,
     /// When the answer must be there.
     pub(super) deadline: tokio::time::Instant,
+    /// Where it is counted how long the registry takes.
+    pub(super) metrics: &'a Metrics,
 }
 
 /// Listings of late.
@@ -148,8 +150,10 @@ impl Listings {
         if let Some(answer) = known.last.as_ref().and_then(|last| last.answer(&ask)) {
             return answer;
         }
-        let begun = SystemTime::now();
+        let (begun, since) = (SystemTime::now(), Instant::now());
         let outcome = known.ask(&ask).await;
+        let host = ask.repository.registry();
+        ask.metrics.registry_request(host, since.elapsed());
         let answer = match &outcome {
             Ok(answer) => answer.for_asker(&ask).map(Ok),
             Err(error) => Some(Err(error.clone())),

@@ -30,6 +30,22 @@ pub(super) struct Scanned {
 }
 
 impl Scanned {
+    /// What the last scan came to, as the status has it.
+    pub(super) fn again(status: &ImageRepositoryStatus) -> Self {
+        let result = status.last_scan_result.as_ref();
+        Self {
+            revision: result
+                .and_then(|result| result.revision.clone())
+                .unwrap_or_default(),
+            count: result
+                .and_then(|result| usize::try_from(result.tag_count).ok())
+                .unwrap_or_default(),
+            latest: result
+                .map(|result| result.latest_tags.clone())
+                .unwrap_or_default(),
+        }
+    }
+
     /// Sums up tags in stored order.
     pub(super) fn new<'a>(revision: String, tags: impl Iterator<Item = &'a str> + Clone) -> Self {
         Self {

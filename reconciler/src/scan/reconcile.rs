@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use super::listings::{Ask, Listed, Seen};
 use super::outcome::{self, Scanned};
-use super::registries::{ConnectError, Warnings};
+use super::registries::{ConnectError, Purpose, Warnings};
 use super::{CONTROLLER, Connection, Scanner, lock};
 use crate::chain::Chain;
 use crate::cluster::{Report, Reporter, release};
@@ -135,7 +135,7 @@ impl Scanner {
             return Ok(Ok(not_due(next)));
         }
         let deadline = Instant::now() + subject.timeout();
-        let connection = match self.connect(subject, reporter, deadline).await? {
+        let connection = match self.connect(subject, reporter, plan, deadline).await? {
             Ok(connection) => connection,
             Err(report) => return Ok(Ok(report)),
         };
@@ -193,6 +193,7 @@ impl Scanner {
         &self,
         subject: &Subject<'_>,
         reporter: &mut Reporter<'_, ImageRepository>,
+        plan: ScanPlan,
         deadline: Instant,
     ) -> Result<Result<Connection, RepositoryReport>, kube::Error> {
         let warnings = if reporter.is_new_generation() {
@@ -200,28 +201,34 @@ impl Scanner {
         } else {
             Warnings::Known
         };
+        let purpose = match plan {
+            ScanPlan::Scan(_) => Purpose::Use,
+            ScanPlan::Wait(_) => Purpose::Check,
+        };
         let progress = reporter.progress();
-        let connect = self
-            .repositories
-            .registries
-            .connect(subject.object, warnings);
+        let registries = &self.repositories.registries;
+        let connect = registries.connect(subject.object, &subject.image, purpose, warnings);
         let connected = reporter
             .watch(&progress, tokio::time::timeout_at(deadline, connect))
             .await?;
-        let why = match connected {
-            Ok(Ok(connection)) => return Ok(Ok(connection)),
-            Ok(Err(error)) => connect_failed(&error),
-            Err(_) => {
-                "failed to configure authentication options: context deadline exceeded".to_owned()
-            }
-        };
         let status = reporter.status().clone();
-        Ok(Err(outcome::failed(
-            status,
-            Reason::AuthenticationFailed,
-            why,
-            progress,
-        )))
+        let unauthenticated = |why: &dyn std::fmt::Display| {
+            let message = format!("failed to configure authentication options: {why}");
+            let reason = Reason::AuthenticationFailed;
+            outcome::failed(status.clone(), reason, message, progress)
+        };
+        Ok(match (connected, plan) {
+            (Ok(Ok(connection)), _) => Ok(connection),
+            // Flux logs in to clouds while it talks to the registry.
+            (Ok(Err(ConnectError::Cloud(error))), ScanPlan::Scan(reason)) => {
+                let message = format!("scan failed: {}", Chain(&error));
+                let progress = outcome::progress(reason);
+                let failure = Reason::ReadOperationFailed;
+                Err(outcome::failed(status, failure, message, progress))
+            }
+            (Ok(Err(error)), _) => Err(unauthenticated(&Chain(&error))),
+            (Err(_), _) => Err(unauthenticated(&"context deadline exceeded")),
+        })
     }
 
     async fn scan(
@@ -253,11 +260,12 @@ impl Scanner {
             due: scan.due,
             seen: seen.as_ref(),
             deadline: scan.deadline,
+            metrics: &self.shared.metrics,
         });
         let listed = match reporter.watch(&progress, listing).await? {
             Ok(listed) => listed,
             Err(error) => {
-                self.count(subject, metrics::ScanResult::Failed);
+                self.count(scan, metrics::ScanResult::Failed);
                 return Ok(match outcome::put_off(&status, &error) {
                     Some(wait) => Err(PutOff(wait)),
                     None => Ok(outcome::unlisted(status, &error, scan.reason)),
@@ -266,8 +274,9 @@ impl Scanner {
         };
         let (fingerprint, list) = match listed {
             Listed::Other { fingerprint, list } => (fingerprint, list),
-            Listed::Same(scanned) => {
-                self.count(subject, metrics::ScanResult::Unchanged);
+            Listed::Same => {
+                self.count(scan, metrics::ScanResult::Unchanged);
+                let scanned = Scanned::again(&status);
                 return Ok(Ok(done(scan, status, scanned)));
             }
         };
@@ -285,7 +294,7 @@ impl Scanner {
             Put::Same => metrics::ScanResult::Unchanged,
             Put::New | Put::Changed => metrics::ScanResult::Changed,
         };
-        self.count(subject, result);
+        self.count(scan, result);
         if put != Put::Same && status.last_scan_result.is_some() {
             // The status may say the same as before, so policies would not hear of it.
             let key = feed::key_of(subject.object);
@@ -294,9 +303,14 @@ impl Scanner {
         Ok(Ok(done(scan, status, scanned)))
     }
 
-    fn count(&self, subject: &Subject<'_>, result: metrics::ScanResult) {
+    fn count(&self, scan: &Scan<'_>, result: metrics::ScanResult) {
+        let subject = scan.subject;
+        let quota = scan.connection.client.quota(&subject.image);
         let host = subject.image.registry();
         self.shared.metrics.scanned(host, result);
+        if let Some(remaining) = quota.and_then(|quota| quota.remaining) {
+            self.shared.metrics.registry_quota(host, remaining);
+        }
     }
 
     /// What the last scan was made of, if that is what status and store tell of still.
@@ -304,7 +318,7 @@ impl Scanner {
         let seen = lock(&self.seen).get(&subject.uid).cloned()?;
         let result = status.last_scan_result.as_ref()?;
         let tags = &self.repositories.tags;
-        let same = result.revision.as_ref() == Some(&seen.scanned.revision)
+        let same = result.revision.as_ref() == Some(&seen.revision)
             && seen.exclusions == subject.exclusions
             && tags
                 .holds(&subject.uid, &subject.canonical)
@@ -334,7 +348,7 @@ impl Scanner {
         let seen = Seen {
             listing: fingerprint,
             exclusions: exclusions.map(|one| (*one).to_owned()).collect(),
-            scanned: scanned.clone(),
+            revision: scanned.revision.clone(),
         };
         lock(&self.seen).insert(subject.uid.clone(), seen);
         Ok((put, scanned))
@@ -387,13 +401,6 @@ pub(super) fn due_since(
         _ => triggered,
     };
     since.unwrap_or(now).min(now)
-}
-
-fn connect_failed(error: &ConnectError) -> String {
-    format!(
-        "failed to configure authentication options: {}",
-        Chain(error)
-    )
 }
 
 /// The tags that are kept, bytewise descending.

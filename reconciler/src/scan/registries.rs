@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use api::ImageRepository;
 use api::repository::Provider;
-use engine::image::PlainHttp;
+use engine::image::{PlainHttp, Repository};
 use kube::ResourceExt as _;
 use tracing::warn;
 
-use crate::cluster::{LookupError, Secrets};
+use crate::cloud::{Beneficiary, Cloud, CloudError, CloudLogins, Identity, RegistryLogin};
+use crate::cluster::{LookupError, Secrets, Shared};
 use crate::registry::{
     Client, ClientError, ClientOptions, CredentialError, Hosts, Keychain, ProxyChoice, ProxyError,
     ProxyOptions, TlsError, TlsOptions,
@@ -27,6 +28,9 @@ const IDLE: Duration = Duration::from_secs(30 * 60);
 /// Clients of registries, one for all objects that would configure it alike.
 pub struct Registries {
     secrets: Secrets,
+    logins: CloudLogins,
+    /// ServiceAccount whose cloud identity is used where an object names none.
+    default_account: Option<String>,
     hosts: Hosts,
     clients: Mutex<HashMap<[u8; 32], Pooled>>,
 }
@@ -74,9 +78,21 @@ pub enum ConnectError {
     /// A proxy secret cannot be used.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
+    /// A cloud does not log us in.
+    #[error(transparent)]
+    Cloud(#[from] CloudError),
     /// The HTTP library refuses it all.
     #[error(transparent)]
     Client(#[from] ClientError),
+}
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To see whether the object can be followed at all. No cloud is logged in to for that.
+    Check,
+    /// To ask the registry.
+    Use,
 }
 
 /// When warnings about Secrets are worth a line in the log.
@@ -89,11 +105,13 @@ pub(crate) enum Warnings {
 }
 
 impl Registries {
-    /// Reads Secrets with the rights of `client`.
+    /// Reads Secrets with the rights of the program, and logs in to clouds by `logins`.
     #[must_use]
-    pub fn new(client: kube::Client) -> Self {
+    pub fn new(shared: &Shared, logins: CloudLogins) -> Self {
         Self {
-            secrets: Secrets::new(client),
+            secrets: Secrets::new(shared.client.clone()),
+            logins,
+            default_account: shared.options.default_service_account.clone(),
             hosts: Hosts::default(),
             clients: Mutex::default(),
         }
@@ -106,6 +124,8 @@ impl Registries {
     pub(crate) async fn connect(
         &self,
         object: &ImageRepository,
+        image: &Repository,
+        purpose: Purpose,
         warnings: Warnings,
     ) -> Result<Connection, ConnectError> {
         let spec = &object.spec;
@@ -127,8 +147,16 @@ impl Registries {
             let name = format!("{namespace}/{}", reference.name);
             options.tls = TlsOptions::from_secret_data(&name, &data_of(&secret))?;
         }
-        if spec.provider.unwrap_or_default() == Provider::Generic {
-            options.keychain = self.keychain(object, &namespace).await?;
+        let cloud = match spec.provider.unwrap_or_default() {
+            Provider::Generic => None,
+            Provider::Aws => Some(Cloud::Aws),
+            Provider::Azure => Some(Cloud::Azure),
+            Provider::Gcp => Some(Cloud::Gcp),
+        };
+        match (cloud, purpose) {
+            (None, _) => options.keychain = self.keychain(object, &namespace).await?,
+            (Some(_), Purpose::Check) => {}
+            (Some(cloud), Purpose::Use) => self.log_in(object, image, cloud, &mut options).await?,
         }
         if warnings == Warnings::Logged {
             let all = options.keychain.warnings().iter();
@@ -137,6 +165,33 @@ impl Registries {
             }
         }
         Ok(self.pooled(options)?)
+    }
+
+    /// Gets the credential of a cloud's registry, over the way to that registry.
+    async fn log_in(
+        &self,
+        object: &ImageRepository,
+        image: &Repository,
+        cloud: Cloud,
+        options: &mut ClientOptions,
+    ) -> Result<(), CloudError> {
+        let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+        let account = object.spec.service_account_name.as_deref();
+        let credential = self.logins.registry(RegistryLogin {
+            cloud,
+            host: image.registry(),
+            whose: Beneficiary {
+                kind: "ImageRepository",
+                namespace: &namespace,
+                name: &name,
+            },
+            identity: Identity::choose(&namespace, account, self.default_account.as_deref()),
+            tls: &options.tls,
+            proxy: &options.proxy,
+        });
+        let credential = credential.await?;
+        options.keychain.add(image.registry(), credential);
+        Ok(())
     }
 
     async fn proxy(&self, namespace: &str, name: &str) -> Result<ProxyChoice, ConnectError> {

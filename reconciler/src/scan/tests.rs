@@ -43,8 +43,8 @@ fn scan(status: ImageRepositoryStatus, tags: &[&str]) -> Report<ImageRepositoryS
 
 fn trace(report: &Report<ImageRepositoryStatus>) -> &str {
     match &report.announce {
-        Announce::OrTrace(text) => text,
-        Announce::Outcome | Announce::News(_) => "",
+        Announce::OrTrace(text) => text.as_str(),
+        _ => "",
     }
 }
 

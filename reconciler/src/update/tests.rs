@@ -42,6 +42,7 @@ impl Counting {
         let wanted = Wanted {
             namespace: "default".into(),
             policies: [("app".into(), Policy::Latest(latest))].into(),
+            ..Wanted::default()
         };
         plan(self, "", &wanted, cache, Scope::Everything).unwrap()
     }

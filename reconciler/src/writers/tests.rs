@@ -104,6 +104,7 @@ fn task(app: usize, tag: &str) -> Task {
             wanted: Wanted {
                 namespace: "ns".into(),
                 policies: [(format!("app{app}"), Policy::Latest(latest))].into(),
+                ..Wanted::default()
             },
             scope: Scope::Own,
             message: Message {

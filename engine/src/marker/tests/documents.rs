@@ -323,6 +323,62 @@ const ROWS_073_TO_087_UNTOUCHED_SURROUNDINGS: &[Case] = &[
 ];
 
 #[test]
+fn in_the_manner_of_flux_files_it_cannot_read_are_left_alone() {
+    let wanted = Wanted {
+        manner: Manner::Flux,
+        ..wanted()
+    };
+    for (source, what) in [
+        ("- x:1 M\n", "a document that is a list"),
+        ("a: x M\n---\n- b\n", "a document that is a list"),
+        ("a: x M\n--- \nb\n", "a document that is one value"),
+        ("%YAML 1.2\n---\na: x M\n", "a directive"),
+        ("a: x M\n...\n%TAG ! !t\n---\nb: 1\n", "a directive"),
+        ("metadata: foo\na: x M\n", "metadata that is no mapping"),
+        ("metadata: [foo]\na: x M\n", "metadata that is no mapping"),
+    ] {
+        let scan = scan(marked(source).as_bytes());
+        let plan = plan("f.yaml", &scan, &wanted);
+        assert!(plan.edits.is_empty(), "{source}");
+        let reason = format!("Flux does not read a file with {what}");
+        let told = reports(&scan, &plan);
+        assert!(told.iter().all(|told| told.contains(&reason)), "{told:?}");
+        assert_eq!(told.len(), 1, "{source}");
+    }
+    for source in [
+        "# % M is meant\na: x M\n",
+        "metadata: {}\na: x M\n",
+        "metadata:\na: x M\n",
+        "metadata: ~\na: x M\n",
+        "spec:\n  metadata: foo\na: x M\n",
+        "---\n# empty\n---\na: x M\n",
+        "a: [x M\n]\n",
+    ] {
+        let plan = plan("f.yaml", &scan(marked(source).as_bytes()), &wanted);
+        assert_eq!(plan.edits.len(), 1, "{source}");
+    }
+}
+
+#[test]
+fn in_the_manner_of_flux_a_digest_that_is_not_known_is_emptied() {
+    let wanted = Wanted {
+        manner: Manner::Flux,
+        ..wanted()
+    };
+    for (source, written) in [
+        ("digest: sha256:x M:digest\n", "digest: \"\" M:digest\n"),
+        ("digest: 'x' M:digest\n", "digest: '' M:digest\n"),
+        ("digest: '' M:digest\n", "digest: '' M:digest\n"),
+        ("image: x M\n", "image: NEW M\n"),
+    ] {
+        let source = marked(source);
+        let plan = plan("f.yaml", &scan(source.as_bytes()), &wanted);
+        let edited = apply(source.as_bytes(), &plan.edits).unwrap();
+        assert_eq!(String::from_utf8(edited).unwrap(), marked(written));
+    }
+}
+
+#[test]
 fn rows_104_to_107_policies_that_cannot_be_used() {
     check(ROWS_104_TO_107_POLICIES_THAT_CANNOT_BE_USED);
     let source = marked("a: x M\n");

@@ -65,6 +65,7 @@ fn policies() -> impl Strategy<Value = Wanted> {
             Policy::Latest(LatestRef { name, tag, digest }),
         )]
         .into(),
+        ..Wanted::default()
     })
 }
 

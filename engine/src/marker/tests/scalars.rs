@@ -212,6 +212,7 @@ fn values_that_fit_no_block_are_quoted_in_place_of_the_header() {
         let wanted = Wanted {
             namespace: "ns".into(),
             policies,
+            ..Wanted::default()
         };
         let source = source.replace("ns:p", "ns:p:name");
         let plan = plan("f.yaml", &scan(source.as_bytes()), &wanted);

@@ -27,6 +27,7 @@ fn wanted(namespace: &str) -> Wanted {
     Wanted {
         namespace: namespace.into(),
         policies: [("app".into(), Policy::Latest(latest))].into(),
+        ..Wanted::default()
     }
 }
 
