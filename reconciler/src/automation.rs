@@ -32,7 +32,7 @@ use tracing::Instrument as _;
 
 use crate::chain::Chain;
 use crate::cloud::CloudLogins;
-use crate::cluster::{Memory, Report, Reporter, Requeue, Shared, release};
+use crate::cluster::{Memory, Report, Reporter, Shared, release};
 use crate::nudge::Nudger;
 use crate::process::logs::reconcile_span;
 use crate::process::{Ending, Sync};
@@ -211,10 +211,10 @@ async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Action
     let Step::Ended(ended) = step else {
         return Ok(Action::await_change());
     };
-    let report = report(&before, ended, asked, started, progress);
-    if let Requeue::After(delay) = report.requeue {
-        context.known.plan(&uid, Instant::now() + delay);
+    if let Some(next) = ended.next() {
+        context.known.plan(&uid, next);
     }
+    let report = report(&before, ended, asked, started, progress);
     reporter.conclude(report).await
 }
 
@@ -235,7 +235,7 @@ fn report(
     }
     Report {
         announce: ended.announce(),
-        requeue: ended.requeue(),
+        requeue: ended.requeue(Instant::now()),
         status,
         outcome,
     }

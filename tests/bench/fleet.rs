@@ -1,5 +1,6 @@
 //! A repository of 20,000 manifests on real servers, and a registry with the image in it.
 
+use harness::crowd::deployment;
 use harness::git_server::GitServerOptions;
 use harness::registry::RegistryOptions;
 use harness::ssh_server::{SshKey, SshKeyKind};
@@ -52,12 +53,7 @@ fn manifest(index: usize, image: &str) -> (String, String) {
         1..=200 => " # {\"$imagepolicy\": \"flux-system:many\"}",
         _ => "",
     };
-    let mut text = format!(
-        "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: app{index}\n  labels:\n    app: app{index}\nspec:\n  replicas: 2\n  template:\n    spec:\n      containers:\n      - name: app\n        image: {image}:1.0.0{marker}\n        env:\n"
-    );
-    for variable in 0..20 {
-        text += &format!("        - {{name: SETTING_{variable}, value: of-application-{index}}}\n");
-    }
+    let text = deployment(index, &format!("{image}:1.0.0{marker}"));
     let path = format!("clusters/c{}/ns{}/app{index}.yaml", index % 20, index % 400);
     (path, text)
 }

@@ -5,9 +5,11 @@
     reason = "a test that cannot go on fails where it stands"
 )]
 
+mod crowd;
 mod flux_cli;
 mod ground;
 mod guide;
+mod idle;
 mod killed;
 mod kinds;
 mod leader;

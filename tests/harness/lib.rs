@@ -7,11 +7,14 @@
 //! that cannot do its work panics and says why.
 
 pub mod control_plane;
+pub mod crowd;
 pub mod fault_registry;
 pub mod flux;
 pub mod git;
 pub mod git_server;
+pub mod idle;
 pub mod namespace;
+pub mod population;
 pub mod program;
 pub mod proxy;
 pub mod reconciler;

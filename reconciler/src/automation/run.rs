@@ -41,8 +41,8 @@ pub(super) struct Run<'a> {
 /// How a run ended.
 pub(super) struct Ended {
     result: Result<Found, Trouble>,
-    /// The time until the next run; none if it is only run when something happens.
-    next: Option<Duration>,
+    /// When it is due by itself again; never if it is only run when something happens.
+    next: Option<Instant>,
     by_source: bool,
 }
 
@@ -159,10 +159,14 @@ impl Run<'_> {
         })
     }
 
-    fn next(&self, remote: &str) -> Option<Duration> {
+    /// Returns when the next run is due by itself.
+    fn next(&self, remote: &str) -> Option<Instant> {
         let interval = Duration::try_from(self.object.spec.interval.value()).ok()?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        (!interval.is_zero()).then(|| until_next(now.unwrap_or_default(), interval, remote))
+        // Both clocks at once: all automations of the remote have to come to the same moment.
+        let (here, now) = (Instant::now(), SystemTime::now());
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let wait = (!interval.is_zero()).then(|| until_next(now, interval, remote))?;
+        here.checked_add(wait)
     }
 
     fn selector(&self) -> Result<Selector, Trouble> {
@@ -387,10 +391,16 @@ impl Ended {
         }
     }
 
+    /// Returns when the next run is due by itself, if this one went well.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.next.filter(|_| self.result.is_ok())
+    }
+
     /// Returns when to come back.
-    pub(super) fn requeue(&self) -> Requeue {
+    pub(super) fn requeue(&self, now: Instant) -> Requeue {
+        let until = |next: Instant| Requeue::After(next.saturating_duration_since(now));
         match &self.result {
-            Ok(_) => self.next.map_or(Requeue::OnChange, Requeue::After),
+            Ok(_) => self.next.map_or(Requeue::OnChange, until),
             Err(Trouble::Passing(..)) => Requeue::BACKOFF,
             Err(Trouble::Lasting(..)) => Requeue::OnChange,
         }

@@ -39,10 +39,13 @@ fn ready() -> ImageUpdateAutomationStatus {
     }
 }
 
+/// Of all automations here.
+const INTERVAL: Duration = Duration::from_secs(60);
+
 fn ended(result: Result<Found, Trouble>) -> Ended {
     Ended {
         result,
-        next: Some(Duration::from_secs(60)),
+        next: Instant::now().checked_add(INTERVAL),
         by_source: false,
     }
 }
@@ -71,7 +74,7 @@ fn an_idle_run_writes_nothing_and_tells_only_who_asked() {
         let report = reported(&before, Ok(found), false);
         assert_eq!(report.status, before);
         assert!(matches!(report.announce, Announce::OrTrace(_)));
-        assert_eq!(report.requeue, Requeue::After(Duration::from_secs(60)));
+        assert!(matches!(report.requeue, Requeue::After(wait) if wait <= INTERVAL));
     }
 }
 
@@ -134,10 +137,23 @@ fn what_stalls_waits_for_a_change() {
 }
 
 #[test]
+fn a_run_that_went_well_is_due_again_at_a_moment_and_no_other_is() {
+    let now = Instant::now();
+    let mut well = ended(Ok(Found::Nothing(NO_CHANGE)));
+    well.next = now.checked_add(INTERVAL);
+    assert_eq!(well.next(), well.next);
+    assert_eq!(well.requeue(now), Requeue::After(INTERVAL));
+    let late = now + 2 * INTERVAL;
+    assert_eq!(well.requeue(late), Requeue::After(Duration::ZERO));
+    let trouble = Trouble::Passing(Reason::AccessDenied, "no".into());
+    assert_eq!(ended(Err(trouble)).next(), None);
+}
+
+#[test]
 fn without_an_interval_an_automation_only_runs_when_something_happens() {
     let mut ended = ended(Ok(Found::Nothing(NO_CHANGE)));
     ended.next = None;
-    assert_eq!(ended.requeue(), Requeue::OnChange);
+    assert_eq!(ended.requeue(Instant::now()), Requeue::OnChange);
 }
 
 #[test]
