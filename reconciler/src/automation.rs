@@ -98,8 +98,10 @@ pub async fn run(
     let queue = stream::select(changed, woken.map(|woken| Ok(woken.into())))
         .take_until(ending.stop.clone().cancelled_owned());
     let controller = async {
-        world.known().await;
-        synced.done();
+        tokio::select! {
+            () = world.known() => synced.done(),
+            () = ending.stop.cancelled() => return,
+        }
         let reconcile = |object: Arc<Guarded>, context| {
             let namespace = object.namespace().unwrap_or_default();
             let span = reconcile_span("ImageUpdateAutomation", &namespace, &object.name_any());

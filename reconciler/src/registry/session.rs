@@ -360,10 +360,13 @@ impl Session {
         }
     }
 
-    /// Asks for the root of the protocol. Any answer shows that somebody speaks it.
+    /// Asks for the root of the protocol. Whoever speaks it agrees, or asks who is there.
     async fn ping(&self, base: Url, deadline: Deadline) -> Result<(Reply, Url), RegistryError> {
         let request = Request::new(Method::GET, base, PING_LIMIT);
-        let reply = self.wire.send(&request, deadline).await?;
+        let mut reply = self.wire.send(&request, deadline).await?;
+        if reply.status != StatusCode::UNAUTHORIZED {
+            reply = reply.into_success()?;
+        }
         Ok((reply, request.url))
     }
 

@@ -58,17 +58,25 @@ async fn an_answer_that_does_not_come_is_a_deadline_exceeded() {
 
 #[tokio::test]
 async fn a_ping_that_fails_tells_of_both_schemes() {
-    let fake = Fake::start_raw(|_| answer(500, &[], "")).await;
-    let repository = fake.repository("acme/web");
-    let listed = client(Keychain::anonymous())
-        .list_tags(&repository, soon())
-        .await;
-    let text = InFluxWords(&listed.unwrap_err()).to_string();
-    assert_eq!(
-        text.replace(repository.registry(), "R"),
-        "Get \"https://R/v2/\": http: server gave HTTP response to HTTPS client; \
-         GET http://R/v2/: unexpected status code 500 Internal Server Error"
-    );
+    for (status, words) in [
+        (403, "Forbidden"),
+        (404, "Not Found"),
+        (500, "Internal Server Error"),
+    ] {
+        let fake = Fake::start_raw(move |_| answer(status, &[], "")).await;
+        let repository = fake.repository("acme/web");
+        let listed = client(Keychain::anonymous())
+            .list_tags(&repository, soon())
+            .await;
+        let text = InFluxWords(&listed.unwrap_err()).to_string();
+        assert_eq!(
+            text.replace(repository.registry(), "R"),
+            format!(
+                "Get \"https://R/v2/\": http: server gave HTTP response to HTTPS client; \
+                 GET http://R/v2/: unexpected status code {status} {words}"
+            )
+        );
+    }
 }
 
 #[tokio::test]
