@@ -12,8 +12,12 @@ use serde_json::json;
 
 use crate::stage::{FOLDER, Stage};
 
-/// How often it is killed, each time later after a tag was pushed than the time before.
-const KILLS: u32 = 20;
+/// How often it is killed, each time later after a tag was pushed than the time before. `IMGAUTO_TEST_KILLS` has it
+/// done more often.
+fn kills() -> u32 {
+    let wanted = std::env::var("IMGAUTO_TEST_KILLS");
+    wanted.map_or(20, |number| number.parse().unwrap())
+}
 
 /// The time from a tag to the commit, and a little more.
 const WHOLE: Duration = Duration::from_millis(1500);
@@ -27,20 +31,21 @@ const FLAGS: [&str; 3] = [
 
 #[test]
 fn nothing_is_lost_done_twice_or_taken_back() {
+    let kills = kills();
     let mut stage = Stage::with_flags(ControlPlane::shared(), "killed", &FLAGS);
     stage.create_all();
     let begin = stage.repository.tip("main").unwrap();
     let clone = stage.clone_branch();
-    for number in 1..=KILLS {
+    for number in 1..=kills {
         stage.registry.push_tag("podinfo", &format!("5.{number}.0"));
         request(&stage, number);
         commit_as_a_human(&clone, number);
-        std::thread::sleep(WHOLE * number / KILLS);
+        std::thread::sleep(WHOLE * number / kills);
         stage.reconciler.kill();
         stage.reconciler.start_again();
     }
-    let last = format!("5.{KILLS}.0");
-    request(&stage, KILLS + 1);
+    let last = format!("5.{kills}.0");
+    request(&stage, kills + 1);
     stage
         .namespace
         .settles("flux-system", |_: &ImageUpdateAutomation| {
@@ -62,7 +67,7 @@ fn nothing_is_lost_done_twice_or_taken_back() {
         .map(|line| line.split_once(' ').unwrap())
         .collect();
     let humans = commits.iter().filter(|(_, author)| *author == "Ada");
-    assert_eq!(humans.count(), KILLS as usize, "{log}");
+    assert_eq!(humans.count(), kills as usize, "{log}");
     let ours = commits.iter().filter(|(_, author)| *author == "fluxcdbot");
     let mut before = minor(&version(&stage, &begin));
     for (commit, _) in ours {
