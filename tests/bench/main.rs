@@ -1,9 +1,10 @@
 //! The budgets of the product, measured on realistic sizes: `make bench`, written down in docs/benchmarks.md.
 //!
 //! Every figure is the median of several rounds, with the fastest and slowest beside it. Nothing here fails because a
-//! machine is slow.
+//! machine is slow. Words on the command line choose among `edit`, `plugin`, `git` and `cluster`.
 
 mod batch;
+mod cluster;
 mod edit;
 mod fleet;
 mod git;
@@ -27,13 +28,27 @@ fn main() {
     rustls::crypto::ring::default_provider()
         .install_default()
         .ok();
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|arg| !arg.starts_with('-'))
+        .collect();
+    let is_chosen = |name: &str| words.is_empty() || words.iter().any(|word| word == name);
     table::begin();
-    edit::measure();
-    plugin::measure();
-    let fleet = Fleet::new();
-    git::measure(&fleet);
-    push::measure(&fleet);
-    batch::measure(&fleet);
+    if is_chosen("edit") {
+        edit::measure();
+    }
+    if is_chosen("plugin") {
+        plugin::measure();
+    }
+    if is_chosen("git") {
+        let fleet = Fleet::new();
+        git::measure(&fleet);
+        push::measure(&fleet);
+        batch::measure(&fleet);
+    }
+    if is_chosen("cluster") {
+        cluster::measure();
+    }
 }
 
 fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {

@@ -19,20 +19,28 @@ pub(crate) fn time(command: &mut Command) -> Duration {
 pub(crate) fn peak_memory(command: &mut Command) -> f64 {
     silent(command);
     let mut child = command.spawn().expect("the program starts");
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0_u32;
+    let mut peak = 0.0_f64;
     loop {
-        if let Ok(text) = std::fs::read_to_string(&status) {
-            let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-            let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-            peak = peak.max(kibibytes.unwrap_or(0));
-        }
+        peak = peak.max(memory(child.id(), "VmHWM:").unwrap_or_default());
         if let Some(status) = child.try_wait().expect("the child is ours") {
             assert!(status.success(), "{command:?}: {status}");
-            return f64::from(peak) * 1024.0;
+            return peak;
         }
         std::thread::sleep(Duration::from_micros(500));
     }
+}
+
+/// Returns the resident memory of a process in bytes: as it is, and the peak so far.
+pub(crate) fn resident_memory(process: u32) -> [f64; 2] {
+    ["VmRSS:", "VmHWM:"].map(|what| memory(process, what).expect("the process runs"))
+}
+
+/// One line of what the kernel says about a process, in bytes.
+fn memory(process: u32, what: &str) -> Option<f64> {
+    let text = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(what))?;
+    let kibibytes: u32 = line.split_whitespace().next()?.parse().ok()?;
+    Some(f64::from(kibibytes) * 1024.0)
 }
 
 fn silent(command: &mut Command) {

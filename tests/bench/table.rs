@@ -34,6 +34,16 @@ pub(crate) const GIGABYTES_PER_SECOND: Unit = Unit {
     size: 1e9,
 };
 
+pub(crate) const PER_SECOND: Unit = Unit {
+    name: "/s",
+    size: 1.0,
+};
+/// A number of things, or how many there are of one thing for each of another.
+pub(crate) const COUNT: Unit = Unit {
+    name: "",
+    size: 1.0,
+};
+
 /// Prints the head of the table.
 pub(crate) fn begin() {
     line(["what", "median", "min … max", "budget", "ratio"]);
@@ -83,7 +93,7 @@ pub(crate) fn figures(what: &str, mut figures: Vec<f64>, unit: Unit, budget: Bud
         ),
     };
     let median = format!("{} {}", shown(median), unit.name);
-    line([what, &median, &spread, &budget, &ratio]);
+    line([what, median.trim(), &spread, budget.trim(), &ratio]);
 }
 
 #[expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
