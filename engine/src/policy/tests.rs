@@ -157,7 +157,7 @@ fn errors_name_the_field_and_begin_as_flux_does() {
         }),
         (
             "spec.policy.semver.range",
-            "improper constraint: \"1.0.0p\": \"1.0.0p\" is no version at position 5".to_owned()
+            "improper constraint: \"1.0.0p\": \"1.0.0p\" is no version, at position 6".to_owned()
         )
     );
     let order = |order: &str| {
