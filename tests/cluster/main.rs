@@ -5,6 +5,7 @@
     reason = "a test that cannot go on fails where it stands"
 )]
 
+mod argo;
 mod crowd;
 mod flux_cli;
 mod ground;
