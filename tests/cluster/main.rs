@@ -11,6 +11,7 @@ mod flux_cli;
 mod ground;
 mod guide;
 mod idle;
+mod inventory;
 mod killed;
 mod kinds;
 mod leader;
