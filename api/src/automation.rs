@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::duration::DurationText;
 use crate::git_repository::GitReference;
 use crate::policy::ImageRef;
-use crate::reference::LocalObjectReference;
+use crate::reference::{LocalObjectReference, given_or};
 use crate::schema;
 
 /// The one kind of source an automation can work on.
@@ -79,6 +79,13 @@ pub struct SourceReference {
     /// Namespace of the referent. Defaults to the automation's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
+}
+
+impl SourceReference {
+    /// Returns the namespace that is meant in an automation of namespace `own`.
+    pub fn namespace_or<'a>(&'a self, own: &'a str) -> &'a str {
+        given_or(self.namespace.as_deref(), own)
+    }
 }
 
 fn git_repository() -> String {

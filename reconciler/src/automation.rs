@@ -22,7 +22,6 @@ use api::keys::RECONCILE_REQUESTED_AT;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::api::Api;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::{self, Action, ReconcileRequest, applier};
 use kube::runtime::reflector::{self, ObjectRef};
@@ -83,10 +82,7 @@ pub async fn run(
     if let Some(labels) = &options.label_selector {
         selected = selected.labels(labels);
     }
-    let automations: Api<Guarded> = match &options.watch_namespace {
-        Some(namespace) => Api::namespaced(shared.client.clone(), namespace),
-        None => Api::all(shared.client.clone()),
-    };
+    let automations = options.watched::<Guarded>(&shared.client);
     let gone = Arc::clone(&context);
     let changed = watcher(automations, selected)
         .default_backoff()

@@ -12,7 +12,7 @@ use kube::runtime::controller::{self, Action, ReconcileRequest};
 use kube::runtime::reflector::{ObjectRef, Store, store::Writer};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt as _, applier};
-use kube::{Api, Client, Resource, ResourceExt as _};
+use kube::{Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -96,10 +96,7 @@ impl<K: Watched> Feed<K> {
         client: Client,
         options: &Options,
     ) -> impl Stream<Item = Change<K>> + Send + use<K> {
-        let objects: Api<DeserializeGuard<K>> = match &options.watch_namespace {
-            Some(namespace) => Api::namespaced(client, namespace),
-            None => Api::all(client),
-        };
+        let objects = options.watched::<DeserializeGuard<K>>(&client);
         let mut config = watcher::Config::default();
         if let Some(selector) = &options.label_selector {
             config = config.labels(selector);

@@ -93,9 +93,8 @@ fn dependents(
 /// The namespace and name of the repository a policy refers to.
 fn repository_of(policy: &ImagePolicy) -> ObjectKey {
     let reference = &policy.spec.image_repository_ref;
-    let namespace = reference.namespace.clone().filter(|name| !name.is_empty());
-    let namespace = namespace.or_else(|| policy.namespace());
-    ObjectKey::new(namespace.unwrap_or_default(), &reference.name)
+    let own = policy.namespace().unwrap_or_default();
+    ObjectKey::new(reference.namespace_or(&own), &reference.name)
 }
 
 fn refers_to(policy: &ImagePolicy, repository: &ObjectKey) -> bool {

@@ -68,12 +68,9 @@ impl World {
     /// Watches; never ends by itself.
     pub(super) async fn follow(&self, shared: &Shared, automations: &Store<Guarded>) {
         let client = &shared.client;
-        let namespace = shared.options.watch_namespace.as_deref();
+        let options = &shared.options;
         let policies = async {
-            let api: Api<DeserializeGuard<ImagePolicy>> = match namespace {
-                Some(namespace) => Api::namespaced(client.clone(), namespace),
-                None => Api::all(client.clone()),
-            };
+            let api = options.watched::<DeserializeGuard<ImagePolicy>>(client);
             let mut events = watcher(api, watcher::Config::default())
                 .default_backoff()
                 .boxed();
@@ -86,10 +83,7 @@ impl World {
         };
         let repositories = async {
             // A source of another namespace is asked for when it is needed.
-            let api: Api<DeserializeGuard<GitRepository>> = match namespace {
-                Some(namespace) => Api::namespaced(client.clone(), namespace),
-                None => Api::all(client.clone()),
-            };
+            let api = options.watched::<DeserializeGuard<GitRepository>>(client);
             let mut events = watcher(api, watcher::Config::default())
                 .default_backoff()
                 .boxed();
@@ -248,11 +242,8 @@ fn see_repository(repository: &DeserializeGuard<GitRepository>) -> RepositorySee
 /// The source an automation names.
 pub(super) fn source_of(automation: &ImageUpdateAutomation) -> ObjectKey {
     let source = &automation.spec.source_ref;
-    let namespace = source.namespace.clone().filter(|name| !name.is_empty());
-    let namespace = namespace
-        .or_else(|| automation.namespace())
-        .unwrap_or_default();
-    ObjectKey::new(namespace, &source.name)
+    let own = automation.namespace().unwrap_or_default();
+    ObjectKey::new(source.namespace_or(&own), &source.name)
 }
 
 /// Whether an automation sees another image after a policy changed.

@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use kube::core::NamespaceResourceScope;
+use kube::{Api, Client, Resource};
+
 /// Settings of the controllers; the defaults are Flux's where Flux has the setting.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -30,6 +33,19 @@ pub struct Options {
     pub quiet_period: Duration,
     /// The same, since the first that came.
     pub quiet_period_max: Duration,
+}
+
+impl Options {
+    /// Returns the objects of a kind that are watched.
+    pub fn watched<K>(&self, client: &Client) -> Api<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    {
+        match &self.watch_namespace {
+            Some(namespace) => Api::namespaced(client.clone(), namespace),
+            None => Api::all(client.clone()),
+        }
+    }
 }
 
 /// Whether an object may refer to one of another namespace.

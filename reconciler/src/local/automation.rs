@@ -291,7 +291,7 @@ impl Automation {
         let own = own.map(|checkout| &checkout.reference);
         let reference = own.or_else(|| {
             let source = &resources.automations.get(&self.key)?.object.spec.source_ref;
-            let namespace = source.namespace.as_ref().unwrap_or(&self.key.namespace);
+            let namespace = source.namespace_or(&self.key.namespace);
             let repository = resources
                 .git_repositories
                 .get(&ObjectKey::new(namespace, &source.name))?;

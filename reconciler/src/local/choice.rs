@@ -135,7 +135,7 @@ impl Choices {
 #[must_use]
 pub fn repository_of(policy: &ObjectKey, object: &ImagePolicy) -> ObjectKey {
     let reference = &object.spec.image_repository_ref;
-    let namespace = reference.namespace.as_ref().unwrap_or(&policy.namespace);
+    let namespace = reference.namespace_or(&policy.namespace);
     ObjectKey::new(namespace, &reference.name)
 }
 
