@@ -8,7 +8,7 @@ use tracing::{error, warn};
 use crate::chain::Chain;
 use crate::cloud::{CacheLimits, CloudLogins, Environment, ServiceAccounts};
 use crate::cluster::{Options, Shared};
-use crate::process::{TokenCache, Work};
+use crate::process::Work;
 use crate::scan::Repositories;
 use crate::writers::{self, Writers};
 use crate::{automation, policy, scan};
@@ -16,8 +16,8 @@ use crate::{automation, policy, scan};
 /// Runs the controllers until they are told to end.
 ///
 /// Returns early, after a line in the log, when they cannot be set up.
-pub async fn run(shared: Arc<Shared>, work: Work, tokens: TokenCache) {
-    let Some((writers, logins)) = set_up(&shared, tokens) else {
+pub async fn run(shared: Arc<Shared>, work: Work, limits: CacheLimits) {
+    let Some((writers, logins)) = set_up(&shared, limits) else {
         return;
     };
     let [scans, policies, automations] = work.synced;
@@ -35,7 +35,7 @@ pub async fn run(shared: Arc<Shared>, work: Work, tokens: TokenCache) {
     );
 }
 
-fn set_up(shared: &Shared, tokens: TokenCache) -> Option<(Writers, CloudLogins)> {
+fn set_up(shared: &Shared, limits: CacheLimits) -> Option<(Writers, CloudLogins)> {
     let Options {
         gates,
         quiet_period,
@@ -46,10 +46,6 @@ fn set_up(shared: &Shared, tokens: TokenCache) -> Option<(Writers, CloudLogins)>
     let accounts = gates
         .object_level_workload_identity
         .then(|| ServiceAccounts::new(shared.client.clone()));
-    let limits = CacheLimits {
-        size: tokens.capacity,
-        duration: tokens.longest_life,
-    };
     let environment = Environment::of_process();
     let logins = CloudLogins::new(environment, accounts, limits, shared.metrics.clone())
         .inspect_err(|error| error!(error = %Chain(error), "cloud logins cannot be set up"))

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::cloud::CacheLimits;
 use crate::cluster::Options;
 
 pub mod connect;
@@ -36,18 +37,9 @@ pub struct Settings {
     /// Time that work under way is given to finish when the program ends.
     pub graceful_shutdown_timeout: Duration,
     /// What is kept of cloud logins.
-    pub token_cache: TokenCache,
+    pub token_cache: CacheLimits,
     /// What controllers read.
     pub options: Options,
-}
-
-/// What is kept of cloud logins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TokenCache {
-    /// How many tokens are kept; with zero every use logs in anew.
-    pub capacity: usize,
-    /// How long a token is kept, if it lives as long.
-    pub longest_life: Duration,
 }
 
 /// The name of this machine, which in a Pod is the Pod's.

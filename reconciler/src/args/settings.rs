@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use reconciler::cloud::CacheLimits;
 use reconciler::cluster::{CrossNamespace, Options};
+use reconciler::process::Settings;
 use reconciler::process::connect::Access;
 use reconciler::process::leader::Election;
-use reconciler::process::{Settings, TokenCache};
 use thiserror::Error;
 
 use super::gates::{self, UnknownGate};
@@ -109,9 +110,9 @@ impl Args {
             runtime_namespace: environment.runtime_namespace,
             election,
             graceful_shutdown_timeout: work.graceful_shutdown_timeout,
-            token_cache: TokenCache {
-                capacity: work.token_cache_max_size,
-                longest_life: work.token_cache_max_duration.min(TOKEN_LIFE),
+            token_cache: CacheLimits {
+                size: work.token_cache_max_size,
+                duration: work.token_cache_max_duration.min(TOKEN_LIFE),
             },
             options: Options {
                 concurrent: usize::from(work.concurrent),

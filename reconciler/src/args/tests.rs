@@ -1,10 +1,11 @@
 //! Command lines written for Flux, and those that are mistakes.
 
 use clap::error::ErrorKind;
+use reconciler::cloud::CacheLimits;
 use reconciler::cluster::{CrossNamespace, Gates, Options};
+use reconciler::process::Settings;
 use reconciler::process::connect::Access;
 use reconciler::process::leader::Election;
-use reconciler::process::{Settings, TokenCache};
 
 use super::settings::SettingsError;
 use super::*;
@@ -54,9 +55,9 @@ fn the_defaults_are_those_of_flux() {
     let hour = Duration::from_secs(3600);
     assert_eq!(
         settings.token_cache,
-        TokenCache {
-            capacity: 100,
-            longest_life: hour
+        CacheLimits {
+            size: 100,
+            duration: hour
         }
     );
     assert_eq!(
@@ -132,9 +133,9 @@ fn every_flag_reaches_its_setting() {
     let hour = Duration::from_secs(3600);
     assert_eq!(
         settings.token_cache,
-        TokenCache {
-            capacity: 0,
-            longest_life: hour
+        CacheLimits {
+            size: 0,
+            duration: hour
         }
     );
     assert_eq!(settings.graceful_shutdown_timeout, Duration::from_secs(5));

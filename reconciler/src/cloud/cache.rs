@@ -23,7 +23,7 @@ const KEPT_SHARE: f64 = 0.8;
 type Flight = BoxFuture<'static, Result<Grant, CloudError>>;
 
 /// How many grants are kept, and for how long; the flags `--token-cache-max-size` and `--token-cache-max-duration`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheLimits {
     /// How many grants are kept; with 0, none.
     pub size: usize,

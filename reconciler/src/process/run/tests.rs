@@ -5,8 +5,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use super::*;
+use crate::cloud::CacheLimits;
 use crate::cluster::Options;
-use crate::process::TokenCache;
 use crate::process::connect::Access;
 use crate::process::leader::Election;
 use crate::process::leader::tests::{ELECTION, Mode, Server};
@@ -23,9 +23,9 @@ fn settings(election: Option<Election>) -> Settings {
         runtime_namespace: None,
         election,
         graceful_shutdown_timeout: GRACE,
-        token_cache: TokenCache {
-            capacity: 0,
-            longest_life: Duration::ZERO,
+        token_cache: CacheLimits {
+            size: 0,
+            duration: Duration::ZERO,
         },
         options: Options::default(),
     }

@@ -254,7 +254,7 @@ impl Decoder<'_> {
         Ok(c)
     }
 
-    /// Reads the digits of `\uXXXX`, and a second half; a half alone is U+FFFD.
+    /// Reads the four digits behind `\u`, and a second half; a half alone is U+FFFD.
     fn unicode_escape(&mut self) -> Decoded<char> {
         let first = self.hex4()?;
         if !(0xd800..0xdc00).contains(&first) {
