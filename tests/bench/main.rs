@@ -3,7 +3,6 @@
 //! Every figure is the median of several rounds, with the fastest and slowest beside it. Nothing here fails because a
 //! machine is slow. Words on the command line choose among `edit`, `plugin`, `git` and `cluster`.
 
-mod batch;
 mod cluster;
 mod edit;
 mod fleet;
@@ -44,7 +43,6 @@ fn main() {
         let fleet = Fleet::new();
         git::measure(&fleet);
         push::measure(&fleet);
-        batch::measure(&fleet);
     }
     if is_chosen("cluster") {
         cluster::measure();
