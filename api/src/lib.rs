@@ -16,6 +16,7 @@ pub mod reason;
 pub mod reference;
 pub mod repository;
 mod schema;
+pub mod workload;
 
 pub use automation::{ImageUpdateAutomation, ImageUpdateAutomationSpec};
 pub use duration::DurationText;
@@ -24,6 +25,7 @@ pub use image_inventory::{ImageInventory, Inventory};
 pub use policy::{ImagePolicy, ImagePolicySpec};
 pub use reason::Reason;
 pub use repository::{ImageRepository, ImageRepositorySpec};
+pub use workload::WorkloadKind;
 
 #[cfg(test)]
 mod tests;

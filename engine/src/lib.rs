@@ -2,6 +2,7 @@
 
 pub mod branch;
 pub mod change;
+pub mod delivery;
 pub mod duration;
 pub mod image;
 pub mod marker;
