@@ -3,10 +3,10 @@
 //! A verb is a file in `commands/` with a `struct Args` and a `fn run(args, session)`; it joins here
 //! with one variant of [`Verb`] and one arm of [`Verb::run`].
 
+mod connection;
 mod mistake;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use clap::builder::ValueParser;
 use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
@@ -18,6 +18,7 @@ use crate::error::{CliError, ExitStatus};
 use crate::flag_value;
 use crate::session::{Markers, Session, wants_color};
 
+pub(crate) use connection::{Compression, Connection, Verification};
 pub(crate) use mistake::Outcome;
 
 /// Image updates through Git, from the shell.
@@ -116,114 +117,6 @@ pub(crate) enum ColorChoice {
     Always,
     /// Never
     Never,
-}
-
-/// Which cluster is meant.
-///
-/// All connection flags of flux and kubectl are accepted; what needs no cluster reads only these.
-#[derive(Debug, Default)]
-pub(crate) struct Connection {
-    /// The kubeconfig to read in place of the usual ones.
-    pub(crate) kubeconfig: Option<PathBuf>,
-    /// The context to take in place of the current one.
-    pub(crate) context: Option<String>,
-}
-
-/// The connection flags with a value: name, name of the value, help.
-const CONNECTION_VALUES: &[(&str, &str, &str)] = &[
-    ("kubeconfig", "FILE", "Kubeconfig to read"),
-    ("context", "NAME", "Context of the kubeconfig to use"),
-    ("cluster", "NAME", "Cluster of the kubeconfig to use"),
-    ("user", "NAME", "User of the kubeconfig to use"),
-    ("token", "TOKEN", "Bearer token for the API server"),
-    ("as", "NAME", "User to impersonate"),
-    ("as-group", "NAME", "Group to impersonate, repeatable"),
-    ("as-uid", "UID", "UID to impersonate"),
-    (
-        "as-user-extra",
-        "KEY=VALUE",
-        "Extra of the user to impersonate, repeatable",
-    ),
-    ("cache-dir", "DIR", "Directory of the discovery cache"),
-    (
-        "certificate-authority",
-        "FILE",
-        "CA certificate of the API server",
-    ),
-    (
-        "client-certificate",
-        "FILE",
-        "Client certificate for the API server",
-    ),
-    ("client-key", "FILE", "Key of the client certificate"),
-    (
-        "tls-server-name",
-        "NAME",
-        "Name to expect in the API server's certificate",
-    ),
-    ("server", "URL", "Address of the API server"),
-    ("request-timeout", "DURATION", "Time one request may take"),
-    ("kube-api-qps", "N", "Requests per second to the API server"),
-    (
-        "kube-api-burst",
-        "N",
-        "Requests to the API server in a burst",
-    ),
-    ("v", "LEVEL", "Verbosity of the log of requests"),
-];
-
-/// The connection flags without a value: name, help.
-const CONNECTION_SWITCHES: &[(&str, &str)] = &[
-    (
-        "insecure-skip-tls-verify",
-        "Do not check the API server's certificate",
-    ),
-    (
-        "disable-compression",
-        "Ask the API server for uncompressed answers",
-    ),
-    (
-        "ns-follows-kube-context",
-        "Accepted for flux: the context's namespace is always looked at",
-    ),
-    ("verbose", "Accepted for flux"),
-];
-
-impl clap::Args for Connection {
-    fn augment_args(command: clap::Command) -> clap::Command {
-        let flag = |name: &'static str, help: &'static str| {
-            let flag = clap::Arg::new(name).long(name).help(help).global(true);
-            flag.help_heading("Connection flags").hide_short_help(true)
-        };
-        let values = CONNECTION_VALUES
-            .iter()
-            .map(|(name, value, help)| flag(name, help).value_name(value));
-        let switches = CONNECTION_SWITCHES
-            .iter()
-            .map(|(name, help)| flag(name, help).action(ArgAction::SetTrue));
-        command.args(values).args(switches)
-    }
-
-    fn augment_args_for_update(command: clap::Command) -> clap::Command {
-        Self::augment_args(command)
-    }
-}
-
-impl clap::FromArgMatches for Connection {
-    fn from_arg_matches(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
-        let text = |name| matches.get_one::<String>(name).cloned();
-        Ok(Self {
-            kubeconfig: text("kubeconfig")
-                .filter(|f| !f.is_empty())
-                .map(PathBuf::from),
-            context: text("context").filter(|c| !c.is_empty()),
-        })
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &clap::ArgMatches) -> Result<(), clap::Error> {
-        *self = Self::from_arg_matches(matches)?;
-        Ok(())
-    }
 }
 
 /// Returns the command line's grammar, with flags that read their values as flux's do.

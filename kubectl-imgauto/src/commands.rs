@@ -8,5 +8,5 @@ pub(crate) mod tags;
 pub(crate) mod version;
 
 mod automation;
-mod inputs;
+pub(crate) mod inputs;
 mod output;

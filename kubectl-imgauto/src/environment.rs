@@ -5,17 +5,21 @@ use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
-/// Environment variables and the nature of the two output streams.
+/// Environment variables and the nature of the standard streams.
 ///
 /// Commands get it as a value, so that tests need neither a process nor global state.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Environment {
     /// The environment variables.
     pub(crate) variables: BTreeMap<OsString, OsString>,
+    /// Standard input is a terminal.
+    pub(crate) stdin_is_terminal: bool,
     /// Standard output is a terminal.
     pub(crate) stdout_is_terminal: bool,
     /// Standard error is a terminal.
     pub(crate) stderr_is_terminal: bool,
+    /// How many columns standard output has; `None` if it is no terminal, and nothing has to fit.
+    pub(crate) columns: Option<usize>,
 }
 
 impl Environment {
@@ -23,8 +27,12 @@ impl Environment {
     pub(crate) fn of_process() -> Self {
         Self {
             variables: std::env::vars_os().collect(),
+            stdin_is_terminal: std::io::stdin().is_terminal(),
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stderr_is_terminal: std::io::stderr().is_terminal(),
+            columns: terminal_size::terminal_size_of(std::io::stdout())
+                .map(|(width, _)| usize::from(width.0))
+                .filter(|columns| *columns > 0),
         }
     }
 

@@ -11,6 +11,10 @@ pub(crate) enum ExitStatus {
     No,
     /// The command line is wrong, or a yes/no question could not be answered.
     Usage,
+    /// What was waited for did not come in time.
+    TimedOut,
+    /// The user stopped it.
+    Interrupted,
 }
 
 impl ExitStatus {
@@ -20,6 +24,8 @@ impl ExitStatus {
             Self::Done => 0,
             Self::No => 1,
             Self::Usage => 2,
+            Self::TimedOut => 124,
+            Self::Interrupted => 130,
         }
     }
 }
@@ -56,6 +62,20 @@ impl CliError {
     /// What was asked for failed: exit code 1.
     pub(crate) fn failure(message: impl Into<String>) -> Self {
         Self::new(ExitStatus::No, message.into())
+    }
+
+    /// What was waited for did not come in time: exit code 124.
+    pub(crate) fn timed_out(message: impl Into<String>) -> Self {
+        Self::new(ExitStatus::TimedOut, message.into())
+    }
+
+    /// The user stopped it: exit code 130, and nothing is said of what everybody can see.
+    pub(crate) fn interrupted() -> Self {
+        Self {
+            problems: Vec::new(),
+            next: Vec::new(),
+            status: ExitStatus::Interrupted,
+        }
     }
 
     fn new(status: ExitStatus, message: String) -> Self {

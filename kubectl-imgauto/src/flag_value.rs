@@ -1,6 +1,7 @@
 //! How the values of flags are read: by Go's rules, with Go's sentences.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use engine::duration::GoDuration;
 
@@ -21,6 +22,15 @@ pub(crate) fn switch(text: &str) -> Result<bool, SwitchError> {
 /// Reads a duration such as `1h30m`.
 pub(crate) fn duration(text: &str) -> Result<GoDuration, <GoDuration as FromStr>::Err> {
     text.parse()
+}
+
+/// Reads a time limit as kubectl does: a duration, or a number of seconds.
+pub(crate) fn request_timeout(text: &str) -> Result<Duration, <GoDuration as FromStr>::Err> {
+    if let Ok(seconds) = text.parse() {
+        return Ok(Duration::from_secs(seconds));
+    }
+    let limit: GoDuration = text.parse()?;
+    Ok(limit.try_into().unwrap_or_default())
 }
 
 /// The text between double quotes, with Go's escapes.
@@ -70,6 +80,23 @@ mod tests {
         }
         for text in ["", "yes", "tRUE", "2"] {
             assert!(switch(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn time_limits_are_durations_or_seconds() {
+        let rows = [
+            ("0", 0),
+            ("5", 5000),
+            ("5s", 5000),
+            ("1m", 60_000),
+            ("250ms", 250),
+        ];
+        for (text, want) in rows {
+            assert_eq!(request_timeout(text).unwrap(), Duration::from_millis(want));
+        }
+        for text in ["", "soon", "5x"] {
+            assert!(request_timeout(text).is_err(), "{text}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! `kubectl imgauto`: image updates through Git, from the shell.
 
 mod cli;
+mod cluster;
 mod commands;
 mod csv;
 mod environment;
@@ -8,10 +9,14 @@ mod error;
 mod export;
 mod flag_value;
 mod git_login;
+mod image_kind;
 mod kubeconfig;
 mod kubernetes_names;
 mod namespace;
+mod noun;
+mod observe;
 mod session;
+mod table;
 
 #[cfg(test)]
 mod tests;

@@ -25,13 +25,18 @@ impl Session<'_> {
     ///
     /// A reader that has gone away ends the program quietly.
     pub(crate) fn print(&mut self, text: &str) -> Result<ExitStatus, CliError> {
+        self.stream(text).map(|_| ExitStatus::Done)
+    }
+
+    /// Writes a part of a result that goes on, such as a change that was watched for.
+    pub(crate) fn stream(&mut self, text: &str) -> Result<Reader, CliError> {
         let written = self
             .stdout
             .write_all(text.as_bytes())
             .and_then(|()| self.stdout.flush());
         match written {
-            Ok(()) => Ok(ExitStatus::Done),
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(ExitStatus::Done),
+            Ok(()) => Ok(Reader::Listens),
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
             Err(error) => Err(CliError::failure(format!(
                 "cannot write to standard output: {error}"
             ))),
@@ -67,6 +72,22 @@ impl Session<'_> {
         }
     }
 
+    /// Tells the user on standard error what is waited for, unless asked to be quiet.
+    pub(crate) fn waiting(&mut self, text: &str) {
+        if !self.globals.quiet {
+            let marker = Markers::of(self.globals).waiting();
+            self.tell(&format!("{marker} {text}\n"));
+        }
+    }
+
+    /// Tells the user on standard error what is being made, unless asked to be quiet.
+    pub(crate) fn generating(&mut self, text: &str) {
+        if !self.globals.quiet {
+            let marker = Markers::of(self.globals).generating();
+            self.tell(&format!("{marker} {text}\n"));
+        }
+    }
+
     /// Tells the user on standard error what failed, while the command goes on.
     pub(crate) fn fail(&mut self, text: &str) {
         let marker = Markers::of(self.globals).failed();
@@ -92,6 +113,15 @@ impl Session<'_> {
         }
         Ok(choice.name)
     }
+}
+
+/// Whether anybody still reads standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// Somebody does.
+    Listens,
+    /// Nobody does, and nothing more has to be said.
+    Gone,
 }
 
 /// Replaces what would steer a terminal: names of files and words of servers are other people's.
@@ -128,6 +158,22 @@ impl Markers {
         match self {
             Self::Flux => "►",
             Self::Ascii => ">",
+        }
+    }
+
+    /// In front of what is being made.
+    pub(crate) fn generating(self) -> &'static str {
+        match self {
+            Self::Flux => "✚",
+            Self::Ascii => "*",
+        }
+    }
+
+    /// In front of what is waited for.
+    pub(crate) fn waiting(self) -> &'static str {
+        match self {
+            Self::Flux => "◎",
+            Self::Ascii => "o",
         }
     }
 

@@ -1,6 +1,7 @@
 //! The guide's parts in a cluster: a registry, a Git remote, a namespace, and the reconciler that watches it.
 
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use harness::git_server::GitServerOptions;
@@ -31,7 +32,7 @@ pub(crate) struct Stage<'a> {
     _forge: Forge,
 }
 
-/// What a command of the flux CLI did.
+/// What a command did.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) code: i32,
@@ -40,6 +41,17 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// That of a command, which is run to its end.
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let output = output(command);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self {
+            code: output.status.code().unwrap(),
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+        }
+    }
+
     /// That of a command that ended well and wrote this to its standard output.
     pub(crate) fn printed(stdout: &str) -> Self {
         Self {
@@ -258,12 +270,11 @@ images:
 
     /// Runs a command of the real flux CLI.
     pub(crate) fn flux(&self, arguments: &[&str]) -> Answer {
-        let output = output(self.namespace.flux().args(arguments));
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Answer {
-            code: output.status.code().unwrap(),
-            stdout: text(&output.stdout),
-            stderr: text(&output.stderr),
-        }
+        Answer::of(self.namespace.flux().args(arguments))
+    }
+
+    /// Runs a command of the plugin, through the real kubectl.
+    pub(crate) fn imgauto(&self, arguments: &[&str]) -> Answer {
+        Answer::of(self.namespace.imgauto().args(arguments))
     }
 }

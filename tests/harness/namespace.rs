@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::control_plane::{ControlPlane, Credentials};
-use crate::program::{kubectl, run_with_input};
+use crate::program::{kubectl, kubectl_imgauto, run_with_input};
 use crate::serve::wait;
 
 /// How long a test waits for what must come.
@@ -77,6 +77,13 @@ impl<'a> Namespace<'a> {
     /// The real kubectl, as an administrator who works here.
     pub fn kubectl(&self) -> Command {
         let mut command = kubectl(self.home());
+        command.env("KUBECONFIG", self.kubeconfig());
+        command
+    }
+
+    /// `kubectl imgauto`, as an administrator who works here.
+    pub fn imgauto(&self) -> Command {
+        let mut command = kubectl_imgauto(self.home());
         command.env("KUBECONFIG", self.kubeconfig());
         command
     }

@@ -12,7 +12,9 @@ fn colour_is_for_terminals_and_for_those_who_ask() {
             .iter()
             .map(|(k, v)| ((*k).into(), (*v).into()))
             .collect(),
+        stdin_is_terminal: true,
         stdout_is_terminal: true,
+        columns: Some(80),
         stderr_is_terminal: true,
     };
     let escapes = |args: &[&str], environment: &Environment| {

@@ -1,0 +1,202 @@
+//! What the commands that look at a cluster see: one [`Row`] for each container of each workload.
+//!
+//! Observing is I/O and happens here and below; judging is [`engine::delivery`]; showing is each command's own.
+
+use api::WorkloadKind;
+use engine::delivery::Judgement;
+use jiff::Timestamp;
+use reconciler::resources::ObjectKey;
+
+/// Everything that was seen.
+#[derive(Clone, Debug)]
+pub(crate) struct Report {
+    /// The containers, ordered by namespace, kind, name and place in the workload.
+    pub(crate) rows: Vec<Row>,
+    /// What could not be looked at, each in a sentence: the report is complete if there is none.
+    pub(crate) missing: Vec<String>,
+    /// When it was seen.
+    pub(crate) at: Timestamp,
+}
+
+/// One container of a workload: wanted, committed, running.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    /// The workload.
+    pub(crate) workload: Workload,
+    /// Name of the container, or of the volume.
+    pub(crate) container: String,
+    /// What the container is for.
+    pub(crate) role: Role,
+    /// The image, as the workload's spec names it.
+    pub(crate) image: String,
+    /// The policy that looks after the image.
+    pub(crate) policy: Option<Tie>,
+    /// What the policy chose.
+    pub(crate) wanted: Option<Wanted>,
+    /// What is committed; `None` if it is not known.
+    pub(crate) git: Option<Committed>,
+    /// What applies the manifests; `None` if the workload does not say.
+    pub(crate) applied: Option<Applied>,
+    /// What the pods run, the oldest first; several during a rollout.
+    pub(crate) running: Vec<Running>,
+    /// How far the rollout is; `None` for what does not roll out.
+    pub(crate) rollout: Option<Progress>,
+    /// Where it stands, and why.
+    pub(crate) judgement: Judgement,
+    /// A command that leads on; `None` if nothing has to be done.
+    pub(crate) next: Option<String>,
+}
+
+/// A workload by kind and name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Workload {
+    /// Its namespace.
+    pub(crate) namespace: String,
+    /// Its kind.
+    pub(crate) kind: WorkloadKind,
+    /// Its name.
+    pub(crate) name: String,
+}
+
+/// What a container is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Role {
+    /// An ordinary container.
+    Main,
+    /// An init container that ends before the others begin.
+    Init,
+    /// An init container that keeps running.
+    Sidecar,
+    /// An image that is mounted as a volume.
+    Volume,
+}
+
+/// The policy that looks after an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tie {
+    /// The policy.
+    pub(crate) policy: ObjectKey,
+    /// How it is known.
+    pub(crate) certainty: Certainty,
+}
+
+/// How something is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Certainty {
+    /// Somebody wrote it down: a marker or an annotation.
+    Stated,
+    /// It follows from names alone; shown with a tilde.
+    Guessed,
+}
+
+/// What a policy chose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// The repository, as the ImageRepository names it.
+    pub(crate) image: String,
+    /// The tag.
+    pub(crate) tag: String,
+    /// The digest, if the policy reflects it.
+    pub(crate) digest: Option<String>,
+    /// The tag that was chosen before.
+    pub(crate) previous: Option<String>,
+    /// Since when it is chosen, as far as the policy says.
+    pub(crate) since: Option<Timestamp>,
+    /// The rule, such as `semver >=5.0.0`.
+    pub(crate) rule: String,
+    /// The last scan: how many tags, and when.
+    pub(crate) scan: Option<Scan>,
+}
+
+/// The last scan of a repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Scan {
+    /// How many tags were found.
+    pub(crate) tags: i64,
+    /// When.
+    pub(crate) at: Option<Timestamp>,
+}
+
+/// What is committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Committed {
+    /// The tag; `None` where only a digest stands there.
+    pub(crate) tag: Option<String>,
+    /// The digest, if one stands there.
+    pub(crate) digest: Option<String>,
+    /// The commit that wrote it, in hex.
+    pub(crate) commit: Option<String>,
+    /// The branch it is on.
+    pub(crate) branch: Option<String>,
+    /// The file, from the root of the repository.
+    pub(crate) file: Option<String>,
+    /// The line in it, counted from one.
+    pub(crate) line: Option<i64>,
+    /// When the automation pushed last.
+    pub(crate) pushed_at: Option<Timestamp>,
+    /// The ImageUpdateAutomation that looks after it.
+    pub(crate) automation: Option<ObjectKey>,
+    /// Who says so.
+    pub(crate) origin: Origin,
+}
+
+/// Who says what is committed, the surest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Origin {
+    /// The files of a checkout.
+    Checkout,
+    /// The inventory that the reconciler keeps.
+    Inventory,
+    /// The status of an ImageUpdateAutomation; shown with a tilde.
+    Status,
+}
+
+/// What applies the manifests of a workload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Applied {
+    /// Kind and name, such as `Kustomization flux-system/apps`.
+    pub(crate) by: String,
+    /// The revision it applied last, such as `main@3f9c2ab`; `None` if it is not known.
+    pub(crate) revision: Option<String>,
+}
+
+/// What some of the pods run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Running {
+    /// The image as the pod's status names it.
+    pub(crate) image: String,
+    /// Its tag; `None` where there is none.
+    pub(crate) tag: Option<String>,
+    /// Its digest, from the container's `imageID`.
+    pub(crate) digest: Option<String>,
+    /// How many pods run it.
+    pub(crate) pods: u32,
+    /// How many of them are ready.
+    pub(crate) ready: u32,
+    /// What made the pods, such as `ReplicaSet podinfo-6c9d7f`.
+    pub(crate) owner: Option<String>,
+}
+
+/// How far a rollout is, in pods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// How many there are to be.
+    pub(crate) desired: i32,
+    /// How many are made from the newest template.
+    pub(crate) updated: i32,
+    /// How many are available, old ones included.
+    pub(crate) available: i32,
+    /// Whether it is complete, by kubectl's rules for the kind.
+    pub(crate) end: Ending,
+}
+
+/// Whether a rollout is complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// It is.
+    Complete,
+    /// It is under way.
+    UnderWay,
+    /// It does not get on.
+    Failed,
+}
