@@ -1,6 +1,7 @@
 //! What applies manifests to the cluster: Flux's Kustomizations and HelmReleases, and Argo CD's Applications.
 
 
+use api::git_repository::GitReference;
 use engine::delivery::{ApplierFacts, Condition, ConditionStatus, Seen, SourceFacts};
 use reconciler::resources::ObjectKey;
 use serde::Deserialize;
@@ -73,6 +74,8 @@ struct Source {
 #[serde(default)]
 struct SourceSpec {
     suspend: bool,
+    #[serde(rename = "ref")]
+    reference: Option<GitReference>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -119,6 +122,11 @@ impl Appliers {
         };
         missing.extend(appliers.hidden());
         Ok(appliers)
+    }
+
+    /// What a GitRepository has checked out.
+    pub(super) fn reference_of(&self, repository: &ObjectKey) -> Option<&GitReference> {
+        self.repositories.found.get(repository)?.spec.reference.as_ref()
     }
 
     fn hidden(&self) -> impl Iterator<Item = String> {
@@ -219,15 +227,11 @@ const KUSTOMIZE: &str = "kustomize.toolkit.fluxcd.io";
 const HELM: &str = "helm.toolkit.fluxcd.io";
 
 /// Looks for an object among those of its kind.
-fn present<T, F>(
-    objects: &Objects<T>,
-    key: &ObjectKey,
-    facts: impl FnOnce(&T) -> F,
-) -> Seen<F> {
-    match (objects.found.get(key), &objects.hidden) {
-        (Some(found), _) => Seen::Present(facts(found)),
-        (None, Some(sentence)) => Seen::Hidden(sentence.clone()),
-        (None, None) => Seen::Absent,
+fn present<T, F>(objects: &Objects<T>, key: &ObjectKey, facts: impl FnOnce(&T) -> F) -> Seen<F> {
+    match objects.seen(key) {
+        Seen::Present(found) => Seen::Present(facts(found)),
+        Seen::Absent => Seen::Absent,
+        Seen::Hidden(sentence) => Seen::Hidden(sentence),
     }
 }
 

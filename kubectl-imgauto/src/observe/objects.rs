@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use engine::delivery::Seen;
 use kube::Client;
 use kube::core::DeserializeGuard;
 use kube::{Resource, ResourceExt as _};
@@ -28,6 +29,30 @@ impl<T> Default for Objects<T> {
             found: BTreeMap::new(),
             hidden: None,
             is_unknown: false,
+        }
+    }
+}
+
+impl<T> Objects<T> {
+    /// Makes something else of each.
+    pub(super) fn map<U>(self, mut make: impl FnMut(&ObjectKey, T) -> U) -> Objects<U> {
+        let found = self.found.into_iter().map(|(key, object)| {
+            let made = make(&key, object);
+            (key, made)
+        });
+        Objects {
+            found: found.collect(),
+            hidden: self.hidden,
+            is_unknown: self.is_unknown,
+        }
+    }
+
+    /// Looks for one.
+    pub(super) fn seen(&self, key: &ObjectKey) -> Seen<&T> {
+        match (self.found.get(key), &self.hidden) {
+            (Some(found), _) => Seen::Present(found),
+            (None, Some(sentence)) => Seen::Hidden(sentence.clone()),
+            (None, None) => Seen::Absent,
         }
     }
 }
