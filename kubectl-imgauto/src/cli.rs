@@ -107,6 +107,17 @@ pub(crate) struct Globals {
     pub(crate) connection: Connection,
 }
 
+impl Globals {
+    /// When to use colour: `--no-color` counts before `--color`.
+    pub(crate) fn color_choice(&self) -> ColorChoice {
+        if self.no_color {
+            ColorChoice::Never
+        } else {
+            self.color
+        }
+    }
+}
+
 /// When to use colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ColorChoice {
