@@ -67,16 +67,12 @@ fn entries<'a>(needy: &[&'a Row], all: &[&Row], view: &View) -> Vec<Entry<'a>> {
 }
 
 fn beside(entries: &[Entry<'_>]) -> String {
-    let widest = |text: fn(&Entry<'_>) -> &str| {
-        let widths = entries.iter().map(|entry| text(entry).width());
-        widths.max().unwrap_or(0)
-    };
-    let places = widest(|entry| &entry.place);
-    let messages = widest(|entry| &entry.message);
+    let places = entries.iter().map(|entry| entry.place.width()).max();
+    let messages = entries.iter().map(|entry| entry.message.width()).max();
     let mut text = String::new();
     for entry in entries {
-        let place = padded(&entry.place, places);
-        let message = padded(&entry.message, messages);
+        let place = padded(&entry.place, places.unwrap_or(0));
+        let message = padded(&entry.message, messages.unwrap_or(0));
         let line = format!("  {place}    {message}    {}", entry.next);
         text += line.trim_end();
         text.push('\n');
