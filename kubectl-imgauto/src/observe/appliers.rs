@@ -1,13 +1,13 @@
 //! What applies manifests to the cluster: Flux's Kustomizations and HelmReleases, and Argo CD's Applications.
 
-
 use api::git_repository::GitReference;
+use engine::branch::{CheckoutRef, Reference};
 use engine::delivery::{ApplierFacts, Condition, ConditionStatus, Seen, SourceFacts};
 use reconciler::resources::ObjectKey;
 use serde::Deserialize;
 
 use super::list::Kind;
-use super::objects::{Objects, Reach};
+use super::objects::{Lean, Objects, Reach};
 use super::wire::{self, INSTANCE, Meta};
 use super::workload::SeenWorkload;
 use crate::error::CliError;
@@ -98,21 +98,43 @@ pub(super) struct AppliedBy {
     pub(super) path: Option<String>,
 }
 
+macro_rules! lean {
+    ($($kind:ty),+) => {$(
+        impl Lean for $kind {
+            fn meta(&self) -> &Meta {
+                &self.metadata
+            }
+        }
+    )+};
+}
+
+lean!(Applier, Application, Source);
+
 const GIT_REPOSITORY: &str = "GitRepository";
 
 impl Appliers {
     /// Lists what of them the cluster has.
-    pub(super) async fn fetch(reach: &Reach<'_>, missing: &mut Vec<String>) -> Result<Self, CliError> {
-        let kustomization = Kind::new("kustomize.toolkit.fluxcd.io/v1", "Kustomization", "kustomizations");
+    pub(super) async fn fetch(
+        reach: &Reach<'_>,
+        missing: &mut Vec<String>,
+    ) -> Result<Self, CliError> {
+        let kustomization = Kind::new(
+            "kustomize.toolkit.fluxcd.io/v1",
+            "Kustomization",
+            "kustomizations",
+        );
         let release = Kind::new("helm.toolkit.fluxcd.io/v2", "HelmRelease", "helmreleases");
         let application = Kind::new("argoproj.io/v1alpha1", "Application", "applications");
-        let repository = Kind::new(api::keys::SOURCE_API_VERSION, GIT_REPOSITORY, "gitrepositories");
-        let meta_of = |applier: &Applier| &applier.metadata;
+        let repository = Kind::new(
+            api::keys::SOURCE_API_VERSION,
+            GIT_REPOSITORY,
+            "gitrepositories",
+        );
         let (kustomizations, releases, applications, repositories) = futures::try_join!(
-            reach.lean::<Applier>(&kustomization, meta_of),
-            reach.lean::<Applier>(&release, meta_of),
-            reach.lean::<Application>(&application, |application| &application.metadata),
-            reach.lean::<Source>(&repository, |source| &source.metadata),
+            reach.lean::<Applier>(&kustomization),
+            reach.lean::<Applier>(&release),
+            reach.lean::<Application>(&application),
+            reach.lean::<Source>(&repository),
         )?;
         let appliers = Self {
             kustomizations,
@@ -124,9 +146,10 @@ impl Appliers {
         Ok(appliers)
     }
 
-    /// What a GitRepository has checked out.
-    pub(super) fn reference_of(&self, repository: &ObjectKey) -> Option<&GitReference> {
-        self.repositories.found.get(repository)?.spec.reference.as_ref()
+    /// What a GitRepository checks out; `None` if it is not known.
+    pub(super) fn checkout_of(&self, repository: &ObjectKey) -> Option<Reference> {
+        let spec = &self.repositories.found.get(repository)?.spec;
+        Some(reference(spec.reference.as_ref()))
     }
 
     fn hidden(&self) -> impl Iterator<Item = String> {
@@ -136,7 +159,12 @@ impl Appliers {
             &self.applications.hidden,
             &self.repositories.hidden,
         ];
-        hidden.into_iter().flatten().cloned().collect::<Vec<_>>().into_iter()
+        hidden
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect::<Vec<_>>()
+            .into_iter()
     }
 
     /// Finds what applies a workload, by the labels and annotations it left there.
@@ -147,12 +175,17 @@ impl Appliers {
             Some(ObjectKey::new(label(&format!("{group}/namespace"))?, name))
         };
         if let Some(key) = key(KUSTOMIZE) {
-            return present(&self.kustomizations, &key, |applier| self.kustomization(&key, applier));
+            return present(&self.kustomizations, &key, |applier| {
+                self.kustomization(&key, applier)
+            });
         }
         if let Some(key) = key(HELM) {
             return present(&self.releases, &key, |release| self.release(&key, release));
         }
-        let tracked = seen.annotations.get(argo::TRACKING).map(argo::application_of);
+        let tracked = seen
+            .annotations
+            .get(argo::TRACKING)
+            .map(argo::application_of);
         let named = tracked.or_else(|| label(argo::LABEL));
         if let Some(name) = named {
             let found = self.applications.found.iter();
@@ -160,12 +193,17 @@ impl Appliers {
             if let Some((key, application)) = named.next() {
                 return Seen::Present(application.applied_by(key));
             }
-            return self.applications.hidden.clone().map_or(Seen::Absent, Seen::Hidden);
+            return self
+                .applications
+                .hidden
+                .clone()
+                .map_or(Seen::Absent, Seen::Hidden);
         }
         // Others use the same label, so that the Application has to know the workload.
         let instance = label(INSTANCE);
         let mut owners = self.applications.found.iter().filter(|(key, application)| {
-            instance.is_some_and(|name| argo::goes_by(key, name)) && application.manages(&seen.workload)
+            instance.is_some_and(|name| argo::goes_by(key, name))
+                && application.manages(&seen.workload)
         });
         match owners.next() {
             Some((key, application)) => Seen::Present(application.applied_by(key)),
@@ -247,6 +285,18 @@ impl Source {
     }
 }
 
+/// What counts of a reference in an object.
+pub(super) fn reference(written: Option<&GitReference>) -> Reference {
+    let written = written.map(|written| CheckoutRef {
+        branch: written.branch.clone(),
+        tag: written.tag.clone(),
+        semver: written.semver.clone(),
+        name: written.name.clone(),
+        commit: written.commit.clone(),
+    });
+    Reference::of(written.as_ref())
+}
+
 /// The condition Ready of an object of this generation.
 fn ready(conditions: &[wire::Condition], generation: i64) -> Option<Condition> {
     let ready = wire::condition(conditions, api::keys::READY)?;
@@ -254,6 +304,8 @@ fn ready(conditions: &[wire::Condition], generation: i64) -> Option<Condition> {
         status: ConditionStatus::parse(&ready.status),
         reason: ready.reason.clone(),
         message: ready.message.clone(),
-        is_outdated: ready.observed_generation.is_some_and(|seen| seen < generation),
+        is_outdated: ready
+            .observed_generation
+            .is_some_and(|seen| seen < generation),
     })
 }

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use api::ImageUpdateAutomation;
 use api::condition::CommonStatus as _;
-use api::git_repository::GitReference;
-use engine::branch::{CheckoutRef, Reference};
+use engine::branch::Reference;
 use engine::delivery::{AutomationFacts, Push, Selects};
 use kube::core::{Selector, SelectorExt as _};
 use reconciler::resources::ObjectKey;
 
-use super::appliers::Appliers;
+use super::appliers::{Appliers, reference};
 use super::lines::{name, path_of};
 use super::world::{World, condition_of, latest};
 use super::{Committed, Origin};
@@ -36,11 +35,14 @@ impl<'a> Automations<'a> {
         for (key, object) in &world.automations.found {
             let selector = object.spec.policy_selector.clone();
             let selector = selector.map_or(Ok(Selector::default()), Selector::try_from);
-            by_namespace.entry(&key.namespace).or_default().push(Automation {
-                key,
-                object,
-                selector: selector.ok(),
-            });
+            by_namespace
+                .entry(&key.namespace)
+                .or_default()
+                .push(Automation {
+                    key,
+                    object,
+                    selector: selector.ok(),
+                });
         }
         Self {
             world,
@@ -60,7 +62,9 @@ impl<'a> Automations<'a> {
         labels: &BTreeMap<String, String>,
     ) -> Vec<AutomationFacts> {
         let automations = self.of_namespace(&policy.namespace).iter();
-        automations.map(|automation| self.fact(automation, policy, labels)).collect()
+        automations
+            .map(|automation| self.fact(automation, policy, labels))
+            .collect()
     }
 
     fn fact(
@@ -104,11 +108,11 @@ impl<'a> Automations<'a> {
         let own = git.and_then(|git| git.checkout.as_ref());
         let source = &object.spec.source_ref;
         let source = ObjectKey::new(source.namespace_or(&key.namespace), &source.name);
-        let reference = match own {
-            Some(checkout) => Some(&checkout.reference),
-            None => self.appliers.reference_of(&source)?,
+        let checked_out = match own {
+            Some(checkout) => reference(Some(&checkout.reference)),
+            None => self.appliers.checkout_of(&source)?,
         };
-        match Reference::of(reference.map(checkout_ref).as_ref()) {
+        match checked_out {
             Reference::Branch(branch) => Some(branch),
             _ => None,
         }
@@ -142,21 +146,13 @@ impl<'a> Automations<'a> {
 
 impl Automation<'_> {
     fn takes(&self, labels: &BTreeMap<String, String>) -> bool {
-        self.selector.as_ref().is_none_or(|selector| selector.matches(labels))
+        self.selector
+            .as_ref()
+            .is_none_or(|selector| selector.matches(labels))
     }
 }
 
 fn push_branch(object: &ImageUpdateAutomation) -> Option<String> {
     let push = object.spec.git.as_ref()?.push.as_ref()?;
     push.branch.clone().filter(|branch| !branch.is_empty())
-}
-
-fn checkout_ref(reference: &GitReference) -> CheckoutRef {
-    CheckoutRef {
-        branch: reference.branch.clone(),
-        tag: reference.tag.clone(),
-        semver: reference.semver.clone(),
-        name: reference.name.clone(),
-        commit: reference.commit.clone(),
-    }
 }

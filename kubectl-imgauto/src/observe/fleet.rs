@@ -147,7 +147,9 @@ impl Fetch<'_> {
         }
         let query = self.chosen(kind);
         let keep = |object: Templated| Some(SeenWorkload::of(kind, object));
-        Ok(told(list(self.client, &Self::kind(kind), &query, keep).await?))
+        Ok(told(
+            list(self.client, &Self::kind(kind), &query, keep).await?,
+        ))
     }
 
     /// The UIDs of what the selector selects; `None` if there is no selector.
@@ -186,8 +188,8 @@ impl Fetch<'_> {
             }
             None::<()>
         };
-        let metadata = Self::kind(kind).metadata_only();
-        let listed = list(self.client, &metadata, &self.everything(), keep);
+        let (metadata, everything) = (Self::kind(kind).metadata_only(), self.everything());
+        let listed = list(self.client, &metadata, &everything, keep);
         let (listed, selected) = futures::try_join!(listed, self.selected(kind))?;
         let (_, said) = told(listed);
         bare.retain(|meta| {
@@ -247,9 +249,17 @@ impl Fetch<'_> {
         let mut texts = Texts::default();
         let mut bare = Vec::new();
         let keep = |object: PodObject| {
-            let controlled = object.metadata.owner_references.iter().any(|owner| owner.controller);
+            let controlled = object
+                .metadata
+                .owner_references
+                .iter()
+                .any(|owner| owner.controller);
             if wants_bare && !controlled {
-                bare.push(SeenWorkload::of_pod(object.metadata.clone(), object.spec.clone(), &object.status));
+                bare.push(SeenWorkload::of_pod(
+                    object.metadata.clone(),
+                    object.spec.clone(),
+                    &object.status,
+                ));
             }
             Some(SeenPod::of(object, &mut texts))
         };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use engine::delivery::{
     self, Admission, AutomationFacts, Care, Facts, Judgement, Known, MarkerFacts, Name,
-    RunningFacts, Seen, Setter, Waiting, WorkloadFacts, judge,
+    RunningFacts, Seen, Setter, Waiting, WorkloadFacts,
 };
 use engine::image::Reference;
 use engine::tie;
@@ -20,9 +20,7 @@ use super::pods::{RunningImages, running};
 use super::scope::{Scope, Unmanaged};
 use super::workload::{SeenImage, SeenWorkload};
 use super::world::World;
-use super::{
-    Applied, Certainty, Committed, Origin, PolicyRow, Progress, Role, Row, Tie, Workload,
-};
+use super::{Applied, Certainty, Committed, Origin, PolicyRow, Progress, Role, Row, Tie, Workload};
 
 /// The label of a namespace that says how the webhook looks at its workloads.
 const MODE: &str = "imgauto.dev/mode";
@@ -62,11 +60,16 @@ impl<'a> Join<'a> {
     /// Makes the rows; of workloads with another image than the committed one it is asked who set it.
     pub(super) async fn rows(&self, client: &Client) -> Vec<Row> {
         let workloads = &self.fleet.workloads;
-        let applied: Vec<_> = workloads.iter().map(|seen| self.appliers.of(seen)).collect();
+        let applied: Vec<_> = workloads
+            .iter()
+            .map(|seen| self.appliers.of(seen))
+            .collect();
         let automations = Automations::new(self.world, self.appliers);
         let mut drafts: Vec<Draft<'_>> = Vec::new();
         for (at, applied) in applied.iter().enumerate() {
-            let path = applied.present().and_then(|applied| applied.path.as_deref());
+            let path = applied
+                .present()
+                .and_then(|applied| applied.path.as_deref());
             for image in &workloads[at].images {
                 let place = drafts.len();
                 drafts.extend(self.draft((place, at), image, path, &automations));
@@ -83,7 +86,11 @@ impl<'a> Join<'a> {
                 automations: self.automations_of(policy.as_ref(), &automations),
                 managers: &managers,
             };
-            rows.extend(group.iter_mut().map(|draft| (draft.place, self.row(draft, &around))));
+            rows.extend(
+                group
+                    .iter_mut()
+                    .map(|draft| (draft.place, self.row(draft, &around))),
+            );
         }
         rows.sort_by_key(|(place, _)| *place);
         rows.into_iter().map(|(_, row)| row).collect()
@@ -150,12 +157,7 @@ impl<'a> Join<'a> {
     }
 
     /// Ties a container to its policy: by its marker, else by annotations, else by names.
-    fn care(
-        &self,
-        seen: &SeenWorkload,
-        image: &SeenImage,
-        own: &[&Line],
-    ) -> (Care, Option<Tie>) {
+    fn care(&self, seen: &SeenWorkload, image: &SeenImage, own: &[&Line]) -> (Care, Option<Tie>) {
         let index = &self.world.index;
         let reference = Reference::parse(&image.image).ok();
         let marked = own.first().map(|line| &line.policy);
@@ -196,13 +198,22 @@ impl<'a> Join<'a> {
         automations: &Automations<'_>,
     ) -> Option<Committed> {
         let pushed = |automation: &ObjectKey| {
-            let status = self.world.automations.found.get(automation)?.status.as_ref()?;
+            let status = self
+                .world
+                .automations
+                .found
+                .get(automation)?
+                .status
+                .as_ref()?;
             status.last_push_time.as_ref().map(|time| time.0)
         };
         self.lines.committed(own, policy, path, pushed).or_else(|| {
             // Where all lines are known and none of them is this container's, nothing is committed for it.
             let seen = self.world.policy(policy);
-            let labels = &seen.present().filter(|_| !self.lines.are_complete(&policy.namespace))?.labels;
+            let labels = &seen
+                .present()
+                .filter(|_| !self.lines.are_complete(&policy.namespace))?
+                .labels;
             automations.committed(policy, labels)
         })
     }
@@ -238,11 +249,17 @@ impl<'a> Join<'a> {
 
     fn row(&self, draft: &mut Draft<'_>, around: &Around<'_>) -> Row {
         let seen = &self.fleet.workloads[draft.at];
-        let policy = draft.policy().map(|key| self.world.policy(key)).unwrap_or(Seen::Absent);
+        let policy = draft
+            .policy()
+            .map(|key| self.world.policy(key))
+            .unwrap_or(Seen::Absent);
         let applied = &around.applied[draft.at];
         let (batches, counting) = self.fleet.batches(seen);
         let images = running(&batches, &draft.image.name, counting);
-        let entries = around.managers.get(&draft.at).map_or(&[][..], Vec::as_slice);
+        let entries = around
+            .managers
+            .get(&draft.at)
+            .map_or(&[][..], Vec::as_slice);
         let rollout = seen.numbers.rollout();
         let facts = Facts {
             care: draft.care.clone(),
@@ -317,7 +334,9 @@ impl Draft<'_> {
         let reference = Reference::parse(&self.image.image).ok();
         let differs = |committed: &Option<String>, has: fn(&Reference) -> Option<&str>| {
             let is = reference.as_ref().and_then(has);
-            committed.as_deref().is_some_and(|committed| is != Some(committed))
+            committed
+                .as_deref()
+                .is_some_and(|committed| is != Some(committed))
         };
         self.committed.as_ref().is_some_and(|committed| {
             differs(&committed.tag, Reference::tag) || differs(&committed.digest, Reference::digest)
@@ -350,7 +369,9 @@ fn care_of(found: tie::Tie<'_>) -> (Care, Option<Tie>) {
         tie::Tie::To(policy, origin) => tied(&policy.namespace, &policy.name, origin),
         tie::Tie::Missing(namespace, policy, origin) => tied(namespace, policy, origin),
         tie::Tie::Ambiguous(several) => {
-            let names = several.iter().map(|policy| Name::new(&policy.namespace, &policy.name));
+            let names = several
+                .iter()
+                .map(|policy| Name::new(&policy.namespace, &policy.name));
             (Care::Ambiguous(names.collect()), None)
         }
         tie::Tie::OptedOut => (Care::OptedOut, None),
@@ -390,4 +411,14 @@ fn next(seen: &SeenWorkload, judgement: &Judgement) -> Option<String> {
     } = &seen.workload;
     let leads_on = judgement.reason.is_some() || judgement.state.needs_attention();
     leads_on.then(|| format!("kubectl imgauto why {}/{name} -n {namespace}", kind.short()))
+}
+
+/// Until the engine judges.
+fn judge(_: &Facts<'_>) -> Judgement {
+    Judgement {
+        state: delivery::State::Unknown,
+        reason: None,
+        message: String::new(),
+        checks: Vec::new(),
+    }
 }

@@ -87,7 +87,10 @@ pub(super) struct Lines {
 
 impl Lines {
     /// Reads inventories.
-    pub(super) fn of_inventories(inventories: Objects<ImageInventory>, known_of: Known<'_>) -> Self {
+    pub(super) fn of_inventories(
+        inventories: Objects<ImageInventory>,
+        known_of: Known<'_>,
+    ) -> Self {
         let automations = known_of.automations;
         let known = match (&inventories.hidden, inventories.found.is_empty()) {
             (_, false) => Seen::Present(Origin::Inventory),
@@ -95,9 +98,16 @@ impl Lines {
             (None, true) => Seen::Absent,
         };
         let mut gaps: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        let mut gap = |key: &ObjectKey, text| gaps.entry(key.namespace.clone()).or_default().push(text);
-        for key in automations.keys().filter(|key| !inventories.found.contains_key(key)) {
-            gap(key, format!("the ImageUpdateAutomation {key} has no ImageInventory"));
+        let mut gap =
+            |key: &ObjectKey, text| gaps.entry(key.namespace.clone()).or_default().push(text);
+        for key in automations
+            .keys()
+            .filter(|key| !inventories.found.contains_key(key))
+        {
+            gap(
+                key,
+                format!("the ImageUpdateAutomation {key} has no ImageInventory"),
+            );
         }
         let (mut lines, mut lost, mut branches) = (Vec::new(), Vec::new(), BTreeMap::new());
         for (key, inventory) in inventories.found {
@@ -111,7 +121,10 @@ impl Lines {
             } = inventory.spec;
             if let Some(left_out) = truncated.filter(|truncated| truncated.entries > 0) {
                 let count = left_out.entries;
-                gap(&key, format!("the ImageInventory {key} leaves out {count} entries"));
+                gap(
+                    &key,
+                    format!("the ImageInventory {key} leaves out {count} entries"),
+                );
             }
             lines.extend(entries.into_iter().map(|entry| line(entry, &key)));
             let problems = problems.into_iter().chain(unclaimed);
@@ -130,17 +143,29 @@ impl Lines {
     ) -> Self {
         let (mut by_workload, mut by_policy) = (HashMap::new(), BTreeMap::new());
         for (at, line) in lines.iter().enumerate() {
-            by_policy.entry(line.policy.clone()).or_insert_with(Vec::new).push(at);
+            by_policy
+                .entry(line.policy.clone())
+                .or_insert_with(Vec::new)
+                .push(at);
             if let Place::Workload { name, .. } = &line.place {
-                by_workload.entry(name.clone()).or_insert_with(Vec::new).push(at);
+                by_workload
+                    .entry(name.clone())
+                    .or_insert_with(Vec::new)
+                    .push(at);
             }
         }
         let (mut lost_by_workload, mut lost_by_policy) = (HashMap::new(), HashMap::new());
         for (at, lost) in lost.iter().enumerate() {
             let policy = lost.stray.setter.split(':').nth(1).unwrap_or_default();
-            lost_by_policy.entry(policy.to_owned()).or_insert_with(Vec::new).push(at);
+            lost_by_policy
+                .entry(policy.to_owned())
+                .or_insert_with(Vec::new)
+                .push(at);
             if let Place::Workload { name, .. } = &lost.place {
-                lost_by_workload.entry(name.clone()).or_insert_with(Vec::new).push(at);
+                lost_by_workload
+                    .entry(name.clone())
+                    .or_insert_with(Vec::new)
+                    .push(at);
             }
         }
         Self {
@@ -170,9 +195,17 @@ impl Lines {
             .collect();
         // The same names may stand in the manifests of several clusters.
         let in_namespace = |line: &&Line| {
-            matches!(&line.place, Place::Workload { namespace: Some(_), .. })
+            matches!(
+                &line.place,
+                Place::Workload {
+                    namespace: Some(_),
+                    ..
+                }
+            )
         };
-        nearest(nearest(fitting, in_namespace), |line| lies_below(&line.file, path))
+        nearest(nearest(fitting, in_namespace), |line| {
+            lies_below(&line.file, path)
+        })
     }
 
     /// The lines of a policy that hold values, not the images of workloads.
@@ -199,7 +232,10 @@ impl Lines {
             Seen::Absent => return Seen::Absent,
             Seen::Hidden(sentence) => return Seen::Hidden(sentence.clone()),
         }
-        let mut live: Vec<_> = own.iter().map(|line| marker(line, Site::ThisContainer)).collect();
+        let mut live: Vec<_> = own
+            .iter()
+            .map(|line| marker(line, Site::ThisContainer))
+            .collect();
         if let Some(policy) = policy {
             let mut others = 0;
             for line in self.of_policy(policy).filter(|line| !own.contains(line)) {
@@ -239,14 +275,24 @@ impl Lines {
             let meant = self.lost_by_policy.get(&policy.name);
             let unreadable = self.lost_by_policy.get("").filter(|_| nothing_works);
             let near = unreadable.into_iter().flatten().filter(|at| {
-                self.lost[**at].told_in.as_ref().is_none_or(|told| *told == policy.namespace)
+                self.lost[**at]
+                    .told_in
+                    .as_ref()
+                    .is_none_or(|told| *told == policy.namespace)
             });
-            meant.into_iter().flatten().chain(near.take(OTHERS)).copied()
+            meant
+                .into_iter()
+                .flatten()
+                .chain(near.take(OTHERS))
+                .copied()
         });
         let mut places: Vec<usize> = on_it.chain(meant).collect();
         places.sort_unstable();
         places.dedup();
-        places.into_iter().map(|at| self.lost[at].stray.clone()).collect()
+        places
+            .into_iter()
+            .map(|at| self.lost[at].stray.clone())
+            .collect()
     }
 
     /// What is committed for a container whose own lines are `own`: there, or in values that its policy has all set alike.
@@ -424,7 +470,9 @@ impl Place {
         let workload = &seen.workload;
         *kind == workload.kind
             && *name == workload.name
-            && namespace.as_ref().is_none_or(|namespace| *namespace == workload.namespace)
+            && namespace
+                .as_ref()
+                .is_none_or(|namespace| *namespace == workload.namespace)
             && match container {
                 Some(container) => *container == image.name && image.role != Role::Volume,
                 None => image.role == Role::Volume && is_same_repository(value, &image.image),
@@ -456,6 +504,3 @@ fn is_same_repository(left: &str, right: &str) -> bool {
         left.registry() == right.registry() && left.repository() == right.repository()
     })
 }
-
-#[cfg(test)]
-mod tests;

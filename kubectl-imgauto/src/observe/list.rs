@@ -133,7 +133,10 @@ async fn pages<W: DeserializeOwned, T>(
     let request = Request::new(DynamicObject::url_path(&kind.resource, namespace));
     let mut params = ListParams::default().limit(PAGE);
     params.label_selector.clone_from(&query.labels);
-    params.field_selector = query.name.as_ref().map(|name| format!("metadata.name={name}"));
+    params.field_selector = query
+        .name
+        .as_ref()
+        .map(|name| format!("metadata.name={name}"));
     let mut found = Vec::new();
     loop {
         let request = match kind.shape {

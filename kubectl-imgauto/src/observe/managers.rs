@@ -73,7 +73,9 @@ pub(super) async fn managers(client: &Client, workloads: &[&SeenWorkload]) -> Ve
 pub(super) fn set_by(entries: &[Entry], kind: WorkloadKind, image: &SeenImage) -> Option<SetBy> {
     let field = field_of(kind, image);
     let owners = entries.iter().filter(|entry| {
-        let found = field.iter().try_fold(&entry.fields_v1, |value, key| value.get(key));
+        let found = field
+            .iter()
+            .try_fold(&entry.fields_v1, |value, key| value.get(key));
         found.is_some()
     });
     let last = owners.max_by_key(|entry| entry.time.as_ref().map(|time| time.0))?;
@@ -96,10 +98,8 @@ fn field_of(kind: WorkloadKind, image: &SeenImage) -> Vec<String> {
         Role::Volume => ("f:volumes", &["f:image", "f:reference"]),
     };
     let item = format!("k:{}", serde_json::json!({ "name": image.name }));
-    let path = to_pods.iter().chain(&[list]).map(|&key| key.to_owned());
-    path.chain([item])
-        .chain(field.iter().map(|&key| key.to_owned()))
-        .collect()
+    let path = [to_pods, &[list, &item], field].concat();
+    path.into_iter().map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -111,10 +111,12 @@ mod tests {
     #[test]
     fn the_last_to_write_an_image_set_it() {
         let image = |name: &str| json!({ "f:containers": { format!("k:{{\"name\":\"{name}\"}}"): { "f:image": {} } } });
-        let entry = |manager: &str, time: &str, pods: Value| json!({
-            "manager": manager, "operation": "Update", "time": time, "fieldsType": "FieldsV1",
-            "fieldsV1": { "f:spec": { "f:template": { "f:spec": pods } } },
-        });
+        let entry = |manager: &str, time: &str, pods: Value| {
+            json!({
+                "manager": manager, "operation": "Update", "time": time, "fieldsType": "FieldsV1",
+                "fieldsV1": { "f:spec": { "f:template": { "f:spec": pods } } },
+            })
+        };
         let entries: Vec<Entry> = serde_json::from_value(json!([
             entry("kustomize-controller", "2026-01-01T00:00:00Z", image("web")),
             entry("kubectl-set", "2026-01-02T00:00:00Z", image("web")),

@@ -57,8 +57,13 @@ impl<T> Objects<T> {
     }
 }
 
+/// An object of which only some fields are read.
+pub(super) trait Lean: DeserializeOwned {
+    /// Its metadata.
+    fn meta(&self) -> &Meta;
+}
+
 /// Where objects are looked for that may lie in any namespace.
-#[derive(Debug)]
 pub(super) struct Reach<'a> {
     pub(super) client: &'a Client,
     /// Where to look if the user may not look everywhere.
@@ -94,14 +99,10 @@ impl Reach<'_> {
     }
 
     /// Lists the objects of a kind of which only some fields are read.
-    pub(super) async fn lean<W: DeserializeOwned>(
-        &self,
-        kind: &Kind,
-        meta: impl Fn(&W) -> &Meta,
-    ) -> Result<Objects<W>, CliError> {
+    pub(super) async fn lean<W: Lean>(&self, kind: &Kind) -> Result<Objects<W>, CliError> {
         let keep = |object: W| {
-            let key = meta(&object);
-            Some((ObjectKey::new(&key.namespace, &key.name), object))
+            let meta = object.meta();
+            Some((ObjectKey::new(&meta.namespace, &meta.name), object))
         };
         self.list(kind, keep).await
     }

@@ -101,12 +101,13 @@ impl SeenPod {
             };
             SeenContainer::of(&spec, status.unwrap_or(&ContainerStatus::default()), texts)
         });
+        let containers = containers.collect();
         Self {
             owner: texts.keep(&owner),
             maker: maker.map(|maker| texts.keep(&maker)),
             created: meta.creation_timestamp.map(|time| time.0),
             life,
-            containers: containers.collect(),
+            containers,
         }
     }
 }
@@ -159,7 +160,10 @@ impl Pods {
     pub(super) fn new(pods: Vec<SeenPod>) -> Self {
         let mut by_owner: HashMap<_, Vec<_>> = HashMap::new();
         for pod in pods {
-            by_owner.entry(Arc::clone(&pod.owner)).or_default().push(pod);
+            by_owner
+                .entry(Arc::clone(&pod.owner))
+                .or_default()
+                .push(pod);
         }
         Self(by_owner)
     }
@@ -213,7 +217,10 @@ pub(super) fn running(batches: &[Batch<'_>], name: &str, counting: Counting) -> 
         .flat_map(|batch| batch.pods.iter().map(|pod| (batch.revision, pod)));
     for (revision, pod) in pods {
         let counts = pod.life != Life::Ended || counting == Counting::AlsoEnded;
-        let container = pod.containers.iter().find(|container| &*container.name == name);
+        let container = pod
+            .containers
+            .iter()
+            .find(|container| &*container.name == name);
         let Some(container) = container.filter(|_| counts) else {
             continue;
         };
@@ -264,9 +271,8 @@ impl SeenContainer {
 impl RunningImages {
     fn wait(&mut self, container: &SeenContainer, waiting: &(String, String)) {
         let (reason, message) = waiting;
-        let same = |known: &&mut WaitingImage| {
-            known.reason == *reason && known.image == *container.image
-        };
+        let same =
+            |known: &&mut WaitingImage| known.reason == *reason && known.image == *container.image;
         match self.waiting.iter_mut().find(same) {
             Some(known) => known.pods += 1,
             None => self.waiting.push(WaitingImage {

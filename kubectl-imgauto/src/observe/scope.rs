@@ -68,7 +68,10 @@ impl Scope {
     pub(super) fn wants(&self, workload: &Workload) -> bool {
         let wants = |choice: &Choice| {
             choice.kind.is_none_or(|kind| kind == workload.kind)
-                && choice.name.as_ref().is_none_or(|name| *name == workload.name)
+                && choice
+                    .name
+                    .as_ref()
+                    .is_none_or(|name| *name == workload.name)
         };
         self.workloads.is_empty() || self.workloads.iter().any(wants)
     }

@@ -45,7 +45,10 @@ pub(super) struct Meta {
 impl Meta {
     /// What controls the object, if anything does.
     pub(super) fn controller(&mut self) -> Option<Owner> {
-        let at = self.owner_references.iter().position(|owner| owner.controller)?;
+        let at = self
+            .owner_references
+            .iter()
+            .position(|owner| owner.controller)?;
         Some(self.owner_references.swap_remove(at))
     }
 }

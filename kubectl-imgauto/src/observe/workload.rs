@@ -56,12 +56,7 @@ impl SeenWorkload {
         Self::new(WorkloadKind::Pod, meta, spec, rollout::Workload::Pod(pod))
     }
 
-    fn new(
-        kind: WorkloadKind,
-        mut meta: Meta,
-        pods: PodSpec,
-        numbers: rollout::Workload,
-    ) -> Self {
+    fn new(kind: WorkloadKind, mut meta: Meta, pods: PodSpec, numbers: rollout::Workload) -> Self {
         let controller = meta.controller();
         Self {
             uid: meta.uid,
@@ -94,7 +89,10 @@ fn numbers(
     let desired = spec.replicas.unwrap_or(1);
     let strategy = match spec.update_strategy.name.as_deref() {
         None | Some("RollingUpdate") => rollout::Strategy::Rolling {
-            partition: spec.update_strategy.rolling_update.and_then(|update| update.partition),
+            partition: spec
+                .update_strategy
+                .rolling_update
+                .and_then(|update| update.partition),
         },
         Some(_) => rollout::Strategy::OnDelete,
     };

@@ -8,7 +8,9 @@ use api::policy::ImageRef;
 use api::repository::AccessFrom;
 use api::{ImageInventory, ImagePolicy, ImageRepository, ImageUpdateAutomation};
 use engine::change::LatestRef;
-use engine::delivery::{Condition, ConditionStatus, Name, PolicyFacts, RepositoryFacts, ScanFacts, Seen};
+use engine::delivery::{
+    Condition, ConditionStatus, Name, PolicyFacts, RepositoryFacts, ScanFacts, Seen,
+};
 use engine::image::Repository;
 use engine::tie::{Candidate, Index};
 use jiff::Timestamp;
@@ -120,7 +122,8 @@ impl World {
         match policy {
             Seen::Present(policy) => {
                 let name = &policy.facts.repository;
-                self.repositories.seen(&ObjectKey::new(&name.namespace, &name.name))
+                self.repositories
+                    .seen(&ObjectKey::new(&name.namespace, &name.name))
             }
             Seen::Absent => Seen::Hidden("the policy is not known".to_owned()),
             Seen::Hidden(sentence) => Seen::Hidden(sentence.clone()),
@@ -163,7 +166,9 @@ fn candidate(key: &ObjectKey, repository: Option<&ImageRepository>) -> Candidate
     let spec = repository.map(|repository| &repository.spec);
     let selectors = |from: &AccessFrom| {
         let selectors = from.namespace_selectors.iter();
-        selectors.map(|selector| selector.match_labels.clone()).collect()
+        selectors
+            .map(|selector| selector.match_labels.clone())
+            .collect()
     };
     let from = spec.and_then(|spec| spec.access_from.as_ref());
     Candidate {
@@ -181,9 +186,8 @@ fn facts(key: &ObjectKey, repository: &ImageRepository, now: Timestamp) -> Repos
         name: Name::new(&key.namespace, &key.name),
         image: repository.spec.image.clone(),
         is_suspended: repository.spec.suspend,
-        ready: status.and_then(|status| {
-            condition_of(status.conditions(), api::keys::READY, repository)
-        }),
+        ready: status
+            .and_then(|status| condition_of(status.conditions(), api::keys::READY, repository)),
         scan: scan.map(|scan| ScanFacts {
             tags: scan.tag_count,
             age: age(now, scan.scan_time.as_ref()),

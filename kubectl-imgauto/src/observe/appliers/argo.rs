@@ -147,13 +147,19 @@ impl Application {
                     })
                 }),
             },
-            path: origin.and_then(|origin| origin.path.as_deref()).map(engine::path::clamp),
+            path: origin
+                .and_then(|origin| origin.path.as_deref())
+                .map(engine::path::clamp),
         }
     }
 
     /// The last operation, or what keeps the next one from coming to pass.
     fn ready(&self) -> Option<Condition> {
-        let error = self.status.conditions.iter().find(|condition| condition.name.ends_with("Error"));
+        let error = self
+            .status
+            .conditions
+            .iter()
+            .find(|condition| condition.name.ends_with("Error"));
         if let Some(error) = error {
             return Some(Condition {
                 status: ConditionStatus::False,

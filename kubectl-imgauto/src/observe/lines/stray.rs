@@ -49,12 +49,17 @@ pub(super) fn lost(problem: InventoryProblem, automation: &ObjectKey, known: Kno
 fn similar(setter: &str, known: Known<'_>) -> Option<String> {
     let mut parts = setter.split(':');
     let (namespace, name) = parts.next().zip(parts.next())?;
-    let there = known.policies.keys().filter(|key| key.namespace == namespace);
+    let there = known
+        .policies
+        .keys()
+        .filter(|key| key.namespace == namespace);
     nearest(name, there.map(|key| key.name.as_str())).map(str::to_owned)
 }
 
 /// What an automation updates, as it writes it; empty for the root.
 pub(in crate::observe) fn path_of(automation: &ImageUpdateAutomation) -> &str {
     let update = automation.spec.update.as_ref();
-    update.and_then(|update| update.path.as_deref()).unwrap_or_default()
+    update
+        .and_then(|update| update.path.as_deref())
+        .unwrap_or_default()
 }
