@@ -12,7 +12,7 @@ use clap::builder::ValueParser;
 use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use engine::duration::GoDuration;
 
-use crate::commands::{completion, create, diff, run, tags, version};
+use crate::commands::{completion, create, diff, run, status, tags, verify, version};
 use crate::environment::Environment;
 use crate::error::{CliError, ExitStatus};
 use crate::flag_value;
@@ -57,6 +57,10 @@ pub(crate) enum Verb {
     Diff(diff::Args),
     /// List tags, which one wins, and why the others do not
     Tags(tags::Args),
+    /// Show what is wanted, committed and running, for each container
+    Status(status::Args),
+    /// Tell whether what runs is what is wanted, as a gate
+    Verify(verify::Args),
     /// Print the version
     Version(version::Args),
     /// Print a completion script for a shell
@@ -71,6 +75,8 @@ impl Verb {
             Self::Run(args) => run::run(&args, session),
             Self::Diff(args) => diff::run(&args, session),
             Self::Tags(args) => tags::run(&args, session),
+            Self::Status(args) => status::run(&args, session),
+            Self::Verify(args) => verify::run(&args, session),
             Self::Version(args) => version::run(&args, session),
             Self::Completion(args) => completion::run(&args, session),
         }
@@ -105,6 +111,17 @@ pub(crate) struct Globals {
     /// The flags that say which cluster is meant.
     #[command(flatten)]
     pub(crate) connection: Connection,
+}
+
+impl Globals {
+    /// When to use colour: `--no-color` counts before `--color`.
+    pub(crate) fn color_choice(&self) -> ColorChoice {
+        if self.no_color {
+            ColorChoice::Never
+        } else {
+            self.color
+        }
+    }
 }
 
 /// When to use colour.

@@ -4,9 +4,12 @@ pub(crate) mod completion;
 pub(crate) mod create;
 pub(crate) mod diff;
 pub(crate) mod run;
+pub(crate) mod status;
 pub(crate) mod tags;
+pub(crate) mod verify;
 pub(crate) mod version;
 
 mod automation;
 pub(crate) mod inputs;
 mod output;
+pub(crate) mod scope;

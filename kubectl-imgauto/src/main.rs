@@ -1,5 +1,6 @@
 //! `kubectl imgauto`: image updates through Git, from the shell.
 
+mod changes;
 mod cli;
 mod cluster;
 mod commands;
@@ -8,6 +9,7 @@ mod environment;
 mod error;
 mod export;
 mod flag_value;
+mod format;
 mod git_login;
 mod image_kind;
 mod kubeconfig;
