@@ -4,12 +4,15 @@
 //! with one variant of [`Verb`] and one arm of [`Verb::run`].
 
 mod connection;
+mod invocation;
 mod mistake;
 
 use std::ffi::OsString;
 
 use clap::builder::ValueParser;
-use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::{
+    ArgAction, Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
+};
 use engine::duration::GoDuration;
 
 use crate::commands::{completion, create, diff, run, tags, version};
@@ -19,6 +22,7 @@ use crate::flag_value;
 use crate::session::{Markers, Session, wants_color};
 
 pub(crate) use connection::{Compression, Connection, Verification};
+pub(crate) use invocation::Invocation;
 pub(crate) use mistake::Outcome;
 
 /// Image updates through Git, from the shell.
@@ -105,6 +109,9 @@ pub(crate) struct Globals {
     /// The flags that say which cluster is meant.
     #[command(flatten)]
     pub(crate) connection: Connection,
+    /// How the program was called.
+    #[arg(skip)]
+    pub(crate) invocation: Invocation,
 }
 
 /// When to use colour.
@@ -150,13 +157,28 @@ fn read_flags_as_flux(command: clap::Command) -> clap::Command {
 pub(crate) fn parse(args: Vec<OsString>, environment: &Environment) -> Result<Cli, Outcome> {
     let color = early_color(&args);
     let reached = Reached::in_args(&args);
+    let invocation = Invocation::of(&args);
     let matches = grammar().try_get_matches_from(args);
     matches
         .and_then(|matches| Cli::from_arg_matches(&matches))
+        .map(|mut cli| {
+            cli.globals.invocation = invocation;
+            cli
+        })
         .map_err(|error| {
             let wants_color = |terminal| wants_color(color, environment, terminal);
             mistake::outcome(&error, &reached, wants_color, environment)
         })
+}
+
+/// Reads flags that every command takes, of a command line that is not whole yet; nothing if one of them is wrong.
+pub(crate) fn globals(flags: impl Iterator<Item = String>) -> Option<Globals> {
+    let command = clap::Command::new("globals")
+        .no_binary_name(true)
+        .args_override_self(true);
+    let command = read_flags_as_flux(Globals::augment_args(command));
+    let matches = command.try_get_matches_from(flags).ok()?;
+    Globals::from_arg_matches(&matches).ok()
 }
 
 /// The command that arguments lead to, as far as they can be understood.

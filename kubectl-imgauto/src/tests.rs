@@ -1,6 +1,7 @@
 //! The whole program, run in this process.
 
 mod compatibility;
+mod completion;
 mod guide;
 mod mistakes;
 mod namespace;
