@@ -9,6 +9,7 @@ mod automations;
 mod branches;
 mod fleet;
 mod killed;
+mod krew;
 mod large;
 mod mistakes;
 mod offline;
