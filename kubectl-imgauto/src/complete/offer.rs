@@ -60,7 +60,7 @@ pub(super) enum Rest {
 pub(super) fn at(place: &Place<'_>) -> Offer {
     match place.wanted {
         Wanted::Flag => known(flags(place)),
-        Wanted::Value(flag) => value(flag),
+        Wanted::Value(flag) => value(place, flag),
         Wanted::Word => words(place),
         Wanted::Unknown => known(Vec::new()),
     }
@@ -105,21 +105,50 @@ fn flags(place: &Place<'_>) -> Vec<Candidate> {
 }
 
 /// The values of a flag.
-fn value(flag: &Arg) -> Offer {
-    let names = |noun| Source::Names {
-        noun,
-        before: String::new(),
-    };
-    let source = match flag.get_long().unwrap_or_default() {
-        "namespace" => Source::Namespaces,
+fn value(place: &Place<'_>, flag: &Arg) -> Offer {
+    let name = flag.get_long().unwrap_or_default();
+    let source = match name {
         "context" => Source::Kubeconfig(Entry::Contexts),
         "cluster" => Source::Kubeconfig(Entry::Clusters),
         "user" => Source::Kubeconfig(Entry::Users),
-        "image-ref" => names(Noun::Repository),
         "git-repo-ref" => Source::GitRepositories,
-        _ => return listed(flag),
+        "image-ref" => Source::Names {
+            noun: Noun::Repository,
+            before: String::new(),
+        },
+        _ if is_called(flag, &["NAMESPACE"]) => Source::Namespaces,
+        _ if names_objects(flag) => return targets(place, &[]),
+        _ => {
+            let mut listed = listed(flag);
+            if listed.candidates.is_empty() {
+                let words = texts(name).iter();
+                listed.candidates = words.map(|word| Candidate::new(*word, "")).collect();
+            }
+            return listed;
+        }
     };
     asked(source)
+}
+
+/// The values of flags that take any text, so that what is wrong with one can be told in flux's words.
+fn texts(flag: &str) -> &'static [&'static str] {
+    match flag {
+        "select-alpha" | "select-numeric" => &["asc", "desc"],
+        "reflect-digest" => &["Never", "IfNotPresent", "Always"],
+        "signing-key-type" => &["gpg", "ssh"],
+        "provider" => &["generic", "aws", "azure", "gcp"],
+        "level" => &["trace", "debug", "info", "warn", "error"],
+        "types" => &["Normal", "Warning"],
+        "output" => &["wide", "json", "yaml", "name", "jsonpath="],
+        _ => &[],
+    }
+}
+
+fn is_called(argument: &Arg, names: &[&str]) -> bool {
+    let value_names = argument.get_value_names().unwrap_or_default();
+    value_names
+        .iter()
+        .any(|name| names.contains(&name.as_str()))
 }
 
 /// The values that stand in the grammar, or files where the grammar has them.
@@ -140,7 +169,7 @@ fn listed(argument: &Arg) -> Offer {
         let help = value.get_help().map(ToString::to_string);
         Candidate::new(value.get_name(), &help.unwrap_or_default())
     });
-    let is_path = is_called(&["FILE", "DIR", "PATH"])
+    let is_path = is_called(argument, &["FILE", "DIR", "PATH"])
         || matches!(
             argument.get_value_hint(),
             ValueHint::AnyPath | ValueHint::FilePath | ValueHint::DirPath
@@ -177,14 +206,19 @@ fn arguments(place: &Place<'_>) -> Offer {
     let Some(argument) = next.or(last) else {
         return known(Vec::new());
     };
-    let listed = listed(argument);
-    match nouns(place.verb.unwrap_or_default()) {
-        Some(nouns) if takes_many(argument) => Offer {
-            rest: listed.rest,
-            ..targets(place, nouns)
-        },
-        _ => listed,
+    if names_objects(argument) {
+        targets(place, noun::without_flux_word(&place.words))
+    } else {
+        listed(argument)
     }
+}
+
+/// Whether an argument is read as [`noun::targets`] does; help calls it so.
+pub(super) fn names_objects(argument: &Arg) -> bool {
+    let names = argument.get_value_names().unwrap_or_default();
+    names
+        .iter()
+        .any(|name| name.starts_with("NOUN") || name.starts_with("KIND"))
 }
 
 fn takes_many(argument: &Arg) -> bool {
@@ -194,9 +228,9 @@ fn takes_many(argument: &Arg) -> bool {
             .is_some_and(|range| range.max_values() > 1)
 }
 
-/// Kinds and names, as [`noun::targets`] reads them.
-fn targets(place: &Place<'_>, nouns: &[Noun]) -> Offer {
-    let words = noun::without_flux_word(&place.words);
+/// Kinds, and names behind them: in the same word, or if a word before the cursor is a kind, alone.
+fn targets(place: &Place<'_>, words: &[&str]) -> Offer {
+    let nouns = nouns(place.verb.unwrap_or_default());
     if let Some((word, _)) = place.typed.split_once('/') {
         return Noun::parse(word).map_or_else(
             || known(Vec::new()),
@@ -230,23 +264,17 @@ fn targets(place: &Place<'_>, nouns: &[Noun]) -> Offer {
 }
 
 /// The kinds that a verb takes.
-fn nouns(verb: &str) -> Option<&'static [Noun]> {
-    const AUTOMATION: &[Noun] = &[Noun::Repository, Noun::Policy, Noun::Update];
-    Some(match verb {
-        "get" => &[
-            Noun::Repository,
-            Noun::Policy,
-            Noun::Update,
-            Noun::Workload(None),
-            Noun::All,
-        ],
-        "reconcile" | "suspend" | "resume" | "delete" | "export" => AUTOMATION,
-        "status" | "verify" | "why" => &[
-            Noun::Workload(None),
-            Noun::Policy,
-            Noun::Update,
-            Noun::Repository,
-        ],
-        _ => return None,
-    })
+pub(super) fn nouns(verb: &str) -> &'static [Noun] {
+    const EVERY: [Noun; 5] = [
+        Noun::Repository,
+        Noun::Policy,
+        Noun::Update,
+        Noun::Workload(None),
+        Noun::All,
+    ];
+    match verb {
+        "get" => &EVERY,
+        "reconcile" | "suspend" | "resume" | "delete" | "export" | "logs" => &EVERY[..3],
+        _ => &EVERY[..4],
+    }
 }

@@ -127,6 +127,10 @@ fn values_of_flags_are_offered() {
         (&["version", "-qo", ""], &["yaml", "json"]),
         (&["--ascii="], &["true", "false"]),
         (&["completion", "k"], &["kubectl"]),
+        (
+            &["create", "policy", "x", "--select-alpha="],
+            &["asc", "desc"],
+        ),
         // A number, a flag that is none, a value that stands already.
         (&["tags", "--limit", ""], &[]),
         (&["--no-such-flag="], &[]),
@@ -189,4 +193,60 @@ fn contexts_clusters_and_users_come_from_the_kubeconfig() {
     let flag = format!("--kubeconfig={}", file.path().display());
     let candidates = candidates(&[&flag, "--context", ""]);
     assert_eq!(candidates, ["east", "west"]);
+}
+
+/// The verbs whose words are kinds and names.
+fn verbs_of_objects() -> Vec<String> {
+    let mut grammar = grammar();
+    grammar.build();
+    let verbs = grammar.get_subcommands();
+    let verbs = verbs.filter(|verb| verb.get_positionals().any(offer::names_objects));
+    verbs.map(|verb| verb.get_name().to_owned()).collect()
+}
+
+#[test]
+fn kinds_are_followed_by_names() {
+    let verbs = verbs_of_objects();
+    assert!(verbs.iter().any(|verb| verb == "get"), "{verbs:?}");
+    let deployment = Noun::Workload(Some(api::WorkloadKind::Deployment));
+    for verb in &verbs {
+        let first = candidates(&[verb, ""]);
+        for word in ["repository", "policy", "update"] {
+            assert!(
+                first.iter().any(|candidate| candidate == word),
+                "{verb}: {first:?}"
+            );
+        }
+        assert_eq!(candidates(&[verb, "images", "polic"]), ["policy"]);
+        let rows = [
+            (&[verb, "policy", ""][..], names(Noun::Policy, "")),
+            (&[verb, "image", "imgpol", "a", ""], names(Noun::Policy, "")),
+            (&[verb, "iua/fl"], names(Noun::Update, "iua/")),
+            (&[verb, "iua/a", "deploy/w"], names(deployment, "deploy/")),
+            (&[verb, "iua/a", ""], None),
+            (&[verb, "nothing/"], None),
+            (&[verb, "nothing", ""], None),
+        ];
+        for (words, want) in rows {
+            let words: Vec<_> = words.iter().map(|word| word.as_ref()).collect();
+            assert_eq!(source(&words), want, "{words:?}");
+        }
+    }
+}
+
+#[test]
+fn every_kind_that_is_offered_is_taken() {
+    for verb in verbs_of_objects() {
+        for noun in offer::nouns(&verb) {
+            let run = crate::tests::run_with(
+                &[&verb, noun.word(), "x"],
+                &[("KUBECONFIG", "/nowhere/at/all")],
+            );
+            assert!(
+                !run.stderr.contains("unknown resource"),
+                "{verb}: {}",
+                run.stderr
+            );
+        }
+    }
 }
