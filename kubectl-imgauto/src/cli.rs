@@ -15,7 +15,7 @@ use clap::{
 };
 use engine::duration::GoDuration;
 
-use crate::commands::{completion, create, diff, run, tags, version};
+use crate::commands::{completion, create, diff, events, get, logs, run, tags, version};
 use crate::environment::Environment;
 use crate::error::{CliError, ExitStatus};
 use crate::flag_value;
@@ -61,6 +61,12 @@ pub(crate) enum Verb {
     Diff(diff::Args),
     /// List tags, which one wins, and why the others do not
     Tags(tags::Args),
+    /// Print resources and how they are
+    Get(get::Args),
+    /// Print the events of resources
+    Events(events::Args),
+    /// Print what the controllers log about resources
+    Logs(logs::Args),
     /// Print the version
     Version(version::Args),
     /// Print a completion script for a shell
@@ -75,6 +81,9 @@ impl Verb {
             Self::Run(args) => run::run(&args, session),
             Self::Diff(args) => diff::run(&args, session),
             Self::Tags(args) => tags::run(&args, session),
+            Self::Get(args) => get::run(&args, session),
+            Self::Events(args) => events::run(&args, session),
+            Self::Logs(args) => logs::run(&args, session),
             Self::Version(args) => version::run(&args, session),
             Self::Completion(args) => completion::run(&args, session),
         }
@@ -112,6 +121,17 @@ pub(crate) struct Globals {
     /// How the program was called.
     #[arg(skip)]
     pub(crate) invocation: Invocation,
+}
+
+impl Globals {
+    /// When to use colour, as the flags have it.
+    pub(crate) fn color_choice(&self) -> ColorChoice {
+        if self.no_color {
+            ColorChoice::Never
+        } else {
+            self.color
+        }
+    }
 }
 
 /// When to use colour.

@@ -9,6 +9,7 @@ mod environment;
 mod error;
 mod export;
 mod flag_value;
+mod format;
 mod git_login;
 mod image_kind;
 mod kubeconfig;
