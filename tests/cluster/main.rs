@@ -6,6 +6,7 @@
 )]
 
 mod argo;
+mod completion;
 mod crowd;
 mod flux_cli;
 mod ground;

@@ -28,7 +28,7 @@ pub(in crate::commands) use rows::text;
 use select::Selection;
 
 /// The nouns it takes.
-const NOUNS: &[Noun] = &[Noun::Repository, Noun::Policy, Noun::Update, Noun::All];
+pub(crate) const NOUNS: &[Noun] = &[Noun::Repository, Noun::Policy, Noun::Update, Noun::All];
 
 /// What `-o` takes.
 const FORMATS: &[&str] = &["wide", "json", "yaml", "name", "jsonpath"];

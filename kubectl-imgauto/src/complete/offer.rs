@@ -5,6 +5,7 @@ use clap::{Arg, ArgAction, ValueHint};
 
 use super::Candidate;
 use super::place::{Place, Wanted};
+use crate::commands::get;
 use crate::noun::{self, Noun};
 
 /// What may stand at a place.
@@ -153,13 +154,7 @@ fn is_called(argument: &Arg, names: &[&str]) -> bool {
 
 /// The values that stand in the grammar, or files where the grammar has them.
 fn listed(argument: &Arg) -> Offer {
-    let value_names = argument.get_value_names().unwrap_or_default();
-    let is_called = |names: &[&str]| {
-        value_names
-            .iter()
-            .any(|name| names.contains(&name.as_str()))
-    };
-    if is_called(&["BOOL"]) {
+    if is_called(argument, &["BOOL"]) {
         let words = ["true", "false"];
         return known(words.map(|word| Candidate::new(word, "")).to_vec());
     }
@@ -265,16 +260,16 @@ fn targets(place: &Place<'_>, words: &[&str]) -> Offer {
 
 /// The kinds that a verb takes.
 pub(super) fn nouns(verb: &str) -> &'static [Noun] {
-    const EVERY: [Noun; 5] = [
-        Noun::Repository,
-        Noun::Policy,
-        Noun::Update,
-        Noun::Workload(None),
-        Noun::All,
-    ];
     match verb {
-        "get" => &EVERY,
-        "reconcile" | "suspend" | "resume" | "delete" | "export" | "logs" => &EVERY[..3],
-        _ => &EVERY[..4],
+        "get" => get::NOUNS,
+        "reconcile" | "suspend" | "resume" | "delete" | "export" | "logs" => {
+            &[Noun::Repository, Noun::Policy, Noun::Update]
+        }
+        _ => &[
+            Noun::Workload(None),
+            Noun::Policy,
+            Noun::Update,
+            Noun::Repository,
+        ],
     }
 }

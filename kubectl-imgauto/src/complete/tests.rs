@@ -250,3 +250,17 @@ fn every_kind_that_is_offered_is_taken() {
         }
     }
 }
+
+#[test]
+fn a_cluster_that_is_away_costs_a_second_and_no_word() {
+    // It takes connections and never answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = format!("--server=http://{}", silent.local_addr().unwrap());
+    let asked_at = std::time::Instant::now();
+    assert_eq!(lines(&["get", "policy", &server, ""]), [":4"]);
+    // A minute would do to tell it from the five that requests may take.
+    assert!(asked_at.elapsed() < std::time::Duration::from_secs(60));
+    drop(silent);
+    assert_eq!(lines(&["get", "policy", &server, ""]), [":4"]);
+    assert_eq!(lines(&["get", "policy", ""]), [":4"]);
+}
