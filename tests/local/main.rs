@@ -11,6 +11,7 @@ mod fleet;
 mod killed;
 mod krew;
 mod large;
+mod manners;
 mod mistakes;
 mod offline;
 mod push;
