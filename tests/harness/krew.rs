@@ -1,5 +1,7 @@
 //! The real krew, which installs kubectl's plugins.
 
+mod index;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,6 +9,8 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::program::{clean, real};
+
+pub use index::{Index, Release};
 
 /// A home in which kubectl and krew are installed, and no other plugin.
 pub struct Krew {
@@ -25,6 +29,12 @@ impl Krew {
                 .expect("a home is writable");
         }
         Self { home, index: None }
+    }
+
+    /// Puts the real flux beside kubectl.
+    pub fn add_flux(&self) {
+        std::os::unix::fs::symlink(real("flux"), programs(self.home()).join("flux"))
+            .expect("a home is writable");
     }
 
     /// A new home, where krew takes the Git repository at an address for the index of all plugins.
@@ -47,22 +57,39 @@ impl Krew {
 
     /// kubectl with the plugins that are installed here; nothing of the machine is on its `PATH`.
     pub fn kubectl(&self) -> Command {
-        self.command(&[programs(self.home()), self.root().join("bin")])
+        let folders = [programs(self.home()), self.root().join("bin")];
+        self.command("kubectl", &folders)
     }
 
     /// `kubectl krew`.
     pub fn krew(&self) -> Command {
-        let machine = std::env::var_os("PATH").unwrap_or_default();
-        let mut folders = vec![programs(self.home()), self.root().join("bin")];
-        // It runs git.
-        folders.extend(std::env::split_paths(&machine));
-        let mut command = self.command(&folders);
+        let mut command = self.beside_the_machine("kubectl");
         command.arg("krew");
         command
     }
 
-    fn command(&self, path: &[PathBuf]) -> Command {
-        let mut command = Command::new(programs(self.home()).join("kubectl"));
+    /// A shell that runs a script, in which `kubectl` is the one with the plugins that are installed here.
+    pub fn shell(&self, script: &str) -> Command {
+        let mut command = self.beside_the_machine("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    /// A program with all that is on the machine's `PATH`, such as git.
+    fn beside_the_machine(&self, program: &str) -> Command {
+        let machine = std::env::var_os("PATH").unwrap_or_default();
+        let mut folders = vec![programs(self.home()), self.root().join("bin")];
+        folders.extend(std::env::split_paths(&machine));
+        self.command(program, &folders)
+    }
+
+    fn command(&self, program: &str, path: &[PathBuf]) -> Command {
+        let ours = programs(self.home()).join(program);
+        let mut command = if ours.exists() {
+            Command::new(ours)
+        } else {
+            Command::new(program)
+        };
         clean(&mut command, self.home());
         let path: OsString = std::env::join_paths(path).expect("the folders hold no colon");
         command

@@ -1,85 +1,21 @@
 //! The real krew installs, upgrades and removes the plugin as released, without any network but loopback.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::LazyLock;
 
-use harness::program::{output, plugin, run};
-use harness::{FileServer, Forge, Krew, Repository};
+use harness::Krew;
+use harness::krew::{Index, Release};
+use harness::program::{output, run};
 use tempfile::TempDir;
-
-/// What `make dist` makes, of the plugin that the tests built.
-struct Release {
-    manifest: PathBuf,
-    archive: PathBuf,
-}
 
 /// Made once: there is much to pack.
 static RELEASE: LazyLock<Release> = LazyLock::new(|| {
+    let dist = Path::new(env!("CARGO_BIN_EXE_dist"));
     // Nothing drops what is made once, so it lies where cargo keeps what tests leave.
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("dist");
-    std::fs::create_dir_all(&folder).unwrap();
-    let program = folder.join("kubectl-imgauto");
-    // Most of a debug build is for debuggers.
-    run(Command::new("strip").arg("-o").arg(&program).arg(plugin()));
-    let mut dist = Command::new(env!("CARGO_BIN_EXE_dist"));
-    let files = run(dist.arg("--fast").arg(&folder).arg(program));
-    let files: Vec<_> = files.lines().map(PathBuf::from).collect();
-    let [archive, manifest] = files.as_slice() else {
-        panic!("there is an archive and a manifest: {files:?}");
-    };
-    Release {
-        archive: archive.clone(),
-        manifest: manifest.clone(),
-    }
+    Release::make(dist, &Path::new(env!("CARGO_TARGET_TMPDIR")).join("dist"))
 });
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// An index of plugins in Git, and the web server its manifests point to.
-struct Index {
-    server: FileServer,
-    repository: Repository,
-    _forge: Forge,
-}
-
-impl Index {
-    /// One that lists the plugin.
-    fn new() -> Self {
-        let name = RELEASE.archive.file_name().unwrap().to_str().unwrap();
-        let archive = std::fs::read(&RELEASE.archive).unwrap();
-        let later = name.replace(VERSION, "99.0.0");
-        let files = BTreeMap::from([
-            (format!("/releases/v{VERSION}/{name}"), archive.clone()),
-            (format!("/releases/v99.0.0/{later}"), archive),
-        ]);
-        let forge = Forge::new();
-        let index = Self {
-            server: FileServer::start(files),
-            repository: forge.create("index"),
-            _forge: forge,
-        };
-        index.list(VERSION);
-        index
-    }
-
-    /// Lists a version of the plugin.
-    fn list(&self, version: &str) {
-        let manifest = std::fs::read_to_string(&RELEASE.manifest).unwrap();
-        let manifest = manifest.replace(VERSION, version);
-        let manifest = manifest.replace(
-            "uri: https://imgauto.dev",
-            &format!("uri: {}", self.server.url()),
-        );
-        let files = [("plugins/imgauto.yaml", manifest)];
-        self.repository.commit("main", version, &files);
-    }
-
-    fn address(&self) -> String {
-        format!("file://{}", self.repository.path().display())
-    }
-}
 
 /// Runs krew and returns all it says.
 fn krew(krew: &Krew, arguments: &[&str]) -> String {
@@ -172,7 +108,7 @@ fn an_archive_with_another_checksum_is_not_installed() {
 
 #[test]
 fn from_the_index_it_is_found_installed_upgraded_and_removed() {
-    let index = Index::new();
+    let index = Index::of(&RELEASE);
     let home = Krew::with_index(&index.address());
     krew(&home, &["update"]);
     let found = krew(&home, &["search", "imgauto"]);
@@ -193,11 +129,11 @@ fn from_the_index_it_is_found_installed_upgraded_and_removed() {
     is_listed(&home);
 
     // The link for completion leads to krew's own link, which the upgrade sets anew.
-    index.list("99.0.0");
+    let newer = index.release_newer();
     krew(&home, &["upgrade", "imgauto"]);
     let target = std::fs::read_link(link(&home)).unwrap();
     assert!(
-        target.ends_with("imgauto/v99.0.0/kubectl-imgauto"),
+        target.ends_with(format!("imgauto/v{newer}/kubectl-imgauto")),
         "{}",
         target.display()
     );
@@ -211,7 +147,7 @@ fn from_the_index_it_is_found_installed_upgraded_and_removed() {
 
 #[test]
 fn from_an_index_of_its_own_it_is_installed_beside_the_central_one() {
-    let (central, own) = (Index::new(), Index::new());
+    let (central, own) = (Index::of(&RELEASE), Index::of(&RELEASE));
     let home = Krew::with_index(&central.address());
     krew(&home, &["update"]);
     krew(&home, &["index", "add", "imgauto", &own.address()]);
