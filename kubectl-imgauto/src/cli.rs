@@ -16,6 +16,7 @@ use clap::{
 use engine::duration::GoDuration;
 
 use crate::commands::{completion, create, diff, events, get, logs, run, tags, version};
+use crate::commands::{completion, create, diff, run, status, tags, verify, version};
 use crate::environment::Environment;
 use crate::error::{CliError, ExitStatus};
 use crate::flag_value;
@@ -67,6 +68,10 @@ pub(crate) enum Verb {
     Events(events::Args),
     /// Print what the controllers log about resources
     Logs(logs::Args),
+    /// Show what is wanted, committed and running, for each container
+    Status(status::Args),
+    /// Tell whether what runs is what is wanted, as a gate
+    Verify(verify::Args),
     /// Print the version
     Version(version::Args),
     /// Print a completion script for a shell
@@ -84,6 +89,8 @@ impl Verb {
             Self::Get(args) => get::run(&args, session),
             Self::Events(args) => events::run(&args, session),
             Self::Logs(args) => logs::run(&args, session),
+            Self::Status(args) => status::run(&args, session),
+            Self::Verify(args) => verify::run(&args, session),
             Self::Version(args) => version::run(&args, session),
             Self::Completion(args) => completion::run(&args, session),
         }
@@ -125,6 +132,17 @@ pub(crate) struct Globals {
 
 impl Globals {
     /// When to use colour, as the flags have it.
+    pub(crate) fn color_choice(&self) -> ColorChoice {
+        if self.no_color {
+            ColorChoice::Never
+        } else {
+            self.color
+        }
+    }
+}
+
+impl Globals {
+    /// When to use colour: `--no-color` counts before `--color`.
     pub(crate) fn color_choice(&self) -> ColorChoice {
         if self.no_color {
             ColorChoice::Never

@@ -7,9 +7,12 @@ pub(crate) mod events;
 pub(crate) mod get;
 pub(crate) mod logs;
 pub(crate) mod run;
+pub(crate) mod status;
 pub(crate) mod tags;
+pub(crate) mod verify;
 pub(crate) mod version;
 
 mod automation;
 pub(crate) mod inputs;
 mod output;
+pub(crate) mod scope;

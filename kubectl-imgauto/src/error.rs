@@ -137,6 +137,13 @@ impl CliError {
         self.status
     }
 
+    /// Returns what happened first, without a mark and without advice.
+    pub(crate) fn headline(&self) -> &str {
+        self.problems
+            .first()
+            .map_or("", |problem| problem.message.as_str())
+    }
+
     /// Returns the lines for standard error.
     pub(crate) fn render(&self, markers: Markers) -> String {
         let mut text = String::new();

@@ -1,5 +1,6 @@
 //! `kubectl imgauto`: image updates through Git, from the shell.
 
+mod changes;
 mod cli;
 mod cluster;
 mod commands;

@@ -9,6 +9,7 @@
 pub mod archive;
 pub mod control_plane;
 pub mod crowd;
+pub mod deployed;
 pub mod fault_registry;
 pub mod file_server;
 pub mod flux;
