@@ -8,6 +8,7 @@
 
 pub mod control_plane;
 pub mod crowd;
+pub mod deployed;
 pub mod fault_registry;
 pub mod flux;
 pub mod git;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use engine::delivery::{
     self, Admission, AutomationFacts, Care, Facts, Judgement, Known, MarkerFacts, Name,
-    RunningFacts, Seen, Setter, Waiting, WorkloadFacts,
+    RunningFacts, Seen, Setter, Waiting, WorkloadFacts, judge,
 };
 use engine::image::Reference;
 use engine::tie;
@@ -411,14 +411,4 @@ fn next(seen: &SeenWorkload, judgement: &Judgement) -> Option<String> {
     } = &seen.workload;
     let leads_on = judgement.reason.is_some() || judgement.state.needs_attention();
     leads_on.then(|| format!("kubectl imgauto why {}/{name} -n {namespace}", kind.short()))
-}
-
-/// Until the engine judges.
-fn judge(_: &Facts<'_>) -> Judgement {
-    Judgement {
-        state: delivery::State::Unknown,
-        reason: None,
-        message: String::new(),
-        checks: Vec::new(),
-    }
 }
