@@ -15,8 +15,8 @@ use clap::{
 };
 use engine::duration::GoDuration;
 
-use crate::commands::{completion, create, diff, events, get, logs, run, tags, version};
 use crate::commands::{completion, create, diff, run, status, tags, verify, version};
+use crate::commands::{completion, create, diff, events, get, logs, run, tags, version};
 use crate::environment::Environment;
 use crate::error::{CliError, ExitStatus};
 use crate::flag_value;
@@ -62,16 +62,16 @@ pub(crate) enum Verb {
     Diff(diff::Args),
     /// List tags, which one wins, and why the others do not
     Tags(tags::Args),
+    /// Show what is wanted, committed and running, for each container
+    Status(status::Args),
+    /// Tell whether what runs is what is wanted, as a gate
+    Verify(verify::Args),
     /// Print resources and how they are
     Get(get::Args),
     /// Print the events of resources
     Events(events::Args),
     /// Print what the controllers log about resources
     Logs(logs::Args),
-    /// Show what is wanted, committed and running, for each container
-    Status(status::Args),
-    /// Tell whether what runs is what is wanted, as a gate
-    Verify(verify::Args),
     /// Print the version
     Version(version::Args),
     /// Print a completion script for a shell
@@ -86,11 +86,11 @@ impl Verb {
             Self::Run(args) => run::run(&args, session),
             Self::Diff(args) => diff::run(&args, session),
             Self::Tags(args) => tags::run(&args, session),
+            Self::Status(args) => status::run(&args, session),
+            Self::Verify(args) => verify::run(&args, session),
             Self::Get(args) => get::run(&args, session),
             Self::Events(args) => events::run(&args, session),
             Self::Logs(args) => logs::run(&args, session),
-            Self::Status(args) => status::run(&args, session),
-            Self::Verify(args) => verify::run(&args, session),
             Self::Version(args) => version::run(&args, session),
             Self::Completion(args) => completion::run(&args, session),
         }
@@ -143,6 +143,7 @@ impl Globals {
 
 impl Globals {
     /// When to use colour: `--no-color` counts before `--color`.
+    /// When to use colour, as the flags have it.
     pub(crate) fn color_choice(&self) -> ColorChoice {
         if self.no_color {
             ColorChoice::Never

@@ -23,6 +23,8 @@ use crate::table::Headings;
 use rows::{Namespaces, Shown};
 use subject::Subject;
 
+pub(in crate::commands) use age::age;
+
 /// What `-o` takes.
 const FORMATS: &[&str] = &["wide", "json", "yaml", "jsonpath"];
 
@@ -230,9 +232,7 @@ async fn list(client: &Client, queries: &[Query]) -> Result<Vec<Value>, CliError
 
 /// Says what an event is, which the API server leaves out in lists.
 fn with_kind(mut event: DynamicObject) -> Value {
-    event
-        .types
-        .get_or_insert_with(|| TypeMeta::resource::<Event>());
+    event.types.get_or_insert_with(TypeMeta::resource::<Event>);
     super::get::feed::value(event)
 }
 

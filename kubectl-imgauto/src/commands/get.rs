@@ -11,6 +11,7 @@ mod watch;
 mod tests;
 
 use api::{ImagePolicy, ImageRepository, ImageUpdateAutomation};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use kube::core::ApiResource;
 use serde_json::Value;
@@ -24,6 +25,7 @@ use crate::session::Session;
 use crate::table::Headings;
 
 use fetch::{Asked, Place};
+use rows::Writing;
 pub(in crate::commands) use rows::text;
 use select::Selection;
 
@@ -288,7 +290,13 @@ impl View {
                 .flat_map(|name| kinds.iter().map(move |kind| kind.name_of(name)))
                 .collect();
         }
-        let table = rows::table(noun, objects, self.columns, &self.zone);
+        let full = Writing::AsFlux(self.zone.clone());
+        let mut table = rows::table(noun, objects, self.columns, &full);
+        if !self.width.holds(&table) {
+            // Names and messages say more than seconds do.
+            let short = Writing::Short(Timestamp::now());
+            table = rows::table(noun, objects, self.columns, &short);
+        }
         let mut text = lay_out(&table, self.headings, self.width);
         if self.columns.kind == rows::Presence::Shown {
             text.push('\n');

@@ -1,5 +1,7 @@
 //! How wide a table may be, and what gives way when it is too wide.
 
+use unicode_width::UnicodeWidthStr as _;
+
 use super::Format;
 use crate::environment::Environment;
 use crate::session::printable;
@@ -26,6 +28,19 @@ impl Width {
             _ if !environment.stdout_is_terminal => Self::AsFlux,
             Some(columns) if *format == Format::Table => Self::Columns(columns),
             _ => Self::Unlimited,
+        }
+    }
+}
+
+impl Width {
+    /// Whether a table has room in it as it is.
+    pub(crate) fn holds(self, table: &Table) -> bool {
+        match self {
+            Self::AsFlux | Self::Unlimited => true,
+            Self::Columns(columns) => {
+                let text = table.on_one_line_each().aligned(Headings::Shown);
+                text.lines().all(|line| line.width() <= columns)
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 /// The time from `then` to `now`, in two units at most; `<unknown>` if it is not known when it was.
-pub(super) fn age(then: Option<Timestamp>, now: Timestamp) -> String {
+pub(in crate::commands) fn age(then: Option<Timestamp>, now: Timestamp) -> String {
     let Some(then) = then else {
         return "<unknown>".to_owned();
     };

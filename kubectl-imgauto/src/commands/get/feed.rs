@@ -30,9 +30,12 @@ pub(in crate::commands) struct Watched {
 /// Objects as they come.
 pub(in crate::commands) struct Feed {
     watched: Vec<Watched>,
-    changes: SelectAll<BoxStream<'static, (usize, Result<Event<DynamicObject>, Error>)>>,
+    changes: SelectAll<BoxStream<'static, Numbered>>,
     seen: Vec<Seen>,
 }
+
+/// What a watch says, with the place of the watch.
+type Numbered = (usize, Result<Event<DynamicObject>, Error>);
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq)]

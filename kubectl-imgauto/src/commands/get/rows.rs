@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
+use crate::commands::events::age;
 use crate::noun::Noun;
 use crate::table::Table;
 
@@ -25,14 +26,23 @@ pub(super) enum Presence {
     Hidden,
 }
 
+/// How cells are written.
+#[derive(Clone, Debug)]
+pub(super) enum Writing {
+    /// As flux has them, with times in this zone.
+    AsFlux(TimeZone),
+    /// In few letters: times as ages seen from this time, kinds by our words for them.
+    Short(Timestamp),
+}
+
 impl From<bool> for Presence {
     fn from(shown: bool) -> Self {
         if shown { Self::Shown } else { Self::Hidden }
     }
 }
 
-/// Makes the table of some objects of one kind, with times in `zone`.
-pub(super) fn table(noun: Noun, objects: &[Value], columns: Columns, zone: &TimeZone) -> Table {
+/// Makes the table of some objects of one kind.
+pub(super) fn table(noun: Noun, objects: &[Value], columns: Columns, writing: &Writing) -> Table {
     let own: &[&str] = match noun {
         Noun::Repository => &["NAME", "LAST SCAN", "SUSPENDED", "READY", "MESSAGE"],
         Noun::Policy => &["NAME", "IMAGE", "TAG", "READY", "MESSAGE"],
@@ -45,20 +55,23 @@ pub(super) fn table(noun: Noun, objects: &[Value], columns: Columns, zone: &Time
     let mut table = Table::new(&[namespace, own].concat());
     let rows = objects.iter();
     table.rows = rows
-        .map(|object| row(noun, object, columns, zone))
+        .map(|object| row(noun, object, columns, writing))
         .collect();
     table
 }
 
-fn row(noun: Noun, object: &Value, columns: Columns, zone: &TimeZone) -> Vec<String> {
+fn row(noun: Noun, object: &Value, columns: Columns, writing: &Writing) -> Vec<String> {
     let mut cells = Vec::new();
     if columns.namespace == Presence::Shown {
         cells.push(text(object, "/metadata/namespace").to_owned());
     }
     let name = text(object, "/metadata/name");
-    cells.push(match columns.kind {
-        Presence::Shown => format!("{}/{name}", text(object, "/kind").to_ascii_lowercase()),
-        Presence::Hidden => name.to_owned(),
+    cells.push(match (columns.kind, writing) {
+        (Presence::Shown, Writing::AsFlux(_)) => {
+            format!("{}/{name}", text(object, "/kind").to_ascii_lowercase())
+        }
+        (Presence::Shown, Writing::Short(_)) => format!("{}/{name}", noun.word()),
+        (Presence::Hidden, _) => name.to_owned(),
     });
     match noun {
         Noun::Policy => {
@@ -70,7 +83,7 @@ fn row(noun: Noun, object: &Value, columns: Columns, zone: &TimeZone) -> Vec<Str
                 Noun::Repository => "/status/lastScanResult/scanTime",
                 _ => "/status/lastAutomationRunTime",
             };
-            cells.push(local_time(text(object, time), zone));
+            cells.push(written(text(object, time), writing));
             let suspended = if is_suspended(object) {
                 "True"
             } else {
@@ -105,12 +118,20 @@ pub(in crate::commands) fn text<'v>(object: &'v Value, pointer: &str) -> &'v str
     found.unwrap_or_default()
 }
 
-/// A time as Go's RFC 3339 has it in a time zone; what is no time stays as it is.
-fn local_time(time: &str, zone: &TimeZone) -> String {
+/// A time as it is written; what is no time stays as it is.
+fn written(time: &str, writing: &Writing) -> String {
     let Ok(timestamp) = time.parse::<Timestamp>() else {
         return time.to_owned();
     };
-    let local = timestamp.to_zoned(zone.clone());
+    match writing {
+        Writing::AsFlux(zone) => local_time(timestamp, zone),
+        Writing::Short(now) => age(Some(timestamp), *now),
+    }
+}
+
+/// A time as Go's RFC 3339 has it in a time zone.
+fn local_time(time: Timestamp, zone: &TimeZone) -> String {
+    let local = time.to_zoned(zone.clone());
     let text = local.strftime("%Y-%m-%dT%H:%M:%S").to_string();
     if local.offset().is_zero() {
         text + "Z"

@@ -6,8 +6,8 @@ use super::rows::{Columns, Presence, table};
 use super::*;
 use crate::noun::targets;
 
-fn zone() -> TimeZone {
-    TimeZone::fixed(tz::offset(2))
+fn as_flux() -> Writing {
+    Writing::AsFlux(TimeZone::fixed(tz::offset(2)))
 }
 
 fn repository() -> Value {
@@ -43,7 +43,7 @@ fn the_table_is_that_of_flux() {
         Noun::Repository,
         &[repository()],
         in_all_namespaces(),
-        &zone(),
+        &as_flux(),
     );
     let text = lay_out(&table, Headings::Shown, Width::AsFlux);
     assert_eq!(
@@ -57,7 +57,7 @@ fn the_table_is_that_of_flux() {
 #[test]
 fn what_is_not_known_yet_is_said_as_by_flux() {
     let new = json!({"kind": "ImagePolicy", "metadata": {"name": "new"}});
-    let table = table(Noun::Policy, &[new], ALONE, &zone());
+    let table = table(Noun::Policy, &[new], ALONE, &as_flux());
     assert_eq!(
         table.rows,
         [["new", "", "", "False", "waiting to be reconciled"]]
@@ -73,7 +73,7 @@ fn the_other_kinds_have_columns_of_their_own() {
             "conditions": [{"type": "Ready", "status": "False", "message": "m"}],
         },
     });
-    let policies = table(Noun::Policy, &[policy], ALONE, &zone());
+    let policies = table(Noun::Policy, &[policy], ALONE, &as_flux());
     assert_eq!(
         policies.headings,
         ["NAME", "IMAGE", "TAG", "READY", "MESSAGE"]
@@ -83,7 +83,12 @@ fn the_other_kinds_have_columns_of_their_own() {
         "metadata": {"name": "u"},
         "status": {"lastAutomationRunTime": "2026-01-02T03:04:05Z"},
     });
-    let updates = table(Noun::Update, &[update], ALONE, &TimeZone::UTC);
+    let updates = table(
+        Noun::Update,
+        &[update],
+        ALONE,
+        &Writing::AsFlux(TimeZone::UTC),
+    );
     assert_eq!(
         updates.headings,
         ["NAME", "LAST RUN", "SUSPENDED", "READY", "MESSAGE"]
@@ -92,28 +97,34 @@ fn the_other_kinds_have_columns_of_their_own() {
 }
 
 #[test]
-fn a_terminal_of_80_columns_gets_a_shorter_message() {
-    let table = table(
-        Noun::Repository,
-        &[repository()],
-        in_all_namespaces(),
-        &zone(),
-    );
-    let text = lay_out(&table, Headings::Shown, Width::Columns(80));
+fn a_terminal_of_80_columns_gets_ages_and_shorter_messages() {
+    let view = View {
+        format: Format::Table,
+        headings: Headings::Shown,
+        columns: in_all_namespaces(),
+        zone: TimeZone::UTC,
+        width: Width::Columns(80),
+    };
+    let mut object = repository();
+    // The age is that of the future, so that it stays the same.
+    object["status"]["lastScanResult"]["scanTime"] = json!("2999-01-01T00:00:00Z");
+    let text = view.table(Noun::Repository, &[object]);
     expect![[r#"
-        NAMESPACE    NAME          LAST SCAN                  SUSPENDED  READY  MESSAGE
-        flux-system  imagereposi…  2026-08-22T10:00:00+02:00  True       True   success…
+        NAMESPACE    NAME                LAST SCAN  SUSPENDED  READY  MESSAGE
+        flux-system  repository/podinfo  <invalid>  True       True   successful scan: …
+
     "#]]
     .assert_eq(&text);
-    let wide = lay_out(&table, Headings::Hidden, Width::Unlimited);
-    assert!(wide.ends_with("successful scan: found 13 tags with checksum 2894109832\n"));
+    let width = Width::Unlimited;
+    let wide = View { width, ..view }.table(Noun::Repository, &[repository()]);
+    assert!(wide.ends_with("successful scan: found 13 tags with checksum 2894109832\n\n"));
 }
 
 #[test]
 fn words_of_servers_do_not_steer_a_terminal() {
     let mut object = repository();
     object["status"]["conditions"][1]["message"] = json!("red \u{1b}[31m\nand more");
-    let table = table(Noun::Repository, &[object], ALONE, &zone());
+    let table = table(Noun::Repository, &[object], ALONE, &as_flux());
     for width in [Width::AsFlux, Width::Unlimited, Width::Columns(200)] {
         assert!(!lay_out(&table, Headings::Shown, width).contains('\u{1b}'));
     }
