@@ -13,6 +13,7 @@ use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcomma
 use engine::duration::GoDuration;
 
 use crate::commands::{completion, create, diff, run, tags, version};
+use crate::commands::{delete, export, reconcile, resume, suspend};
 use crate::environment::Environment;
 use crate::error::{CliError, ExitStatus};
 use crate::flag_value;
@@ -57,6 +58,16 @@ pub(crate) enum Verb {
     Diff(diff::Args),
     /// List tags, which one wins, and why the others do not
     Tags(tags::Args),
+    /// Have objects looked at now, and report what came of it
+    Reconcile(reconcile::Args),
+    /// Stop the work on objects
+    Suspend(suspend::Args),
+    /// Start the work on suspended objects again
+    Resume(resume::Args),
+    /// Take objects out of the cluster
+    Delete(delete::Args),
+    /// Print objects of the cluster as manifests
+    Export(export::Args),
     /// Print the version
     Version(version::Args),
     /// Print a completion script for a shell
@@ -71,6 +82,11 @@ impl Verb {
             Self::Run(args) => run::run(&args, session),
             Self::Diff(args) => diff::run(&args, session),
             Self::Tags(args) => tags::run(&args, session),
+            Self::Reconcile(args) => reconcile::run(&args, session),
+            Self::Suspend(args) => suspend::run(&args, session),
+            Self::Resume(args) => resume::run(&args, session),
+            Self::Delete(args) => delete::run(&args, session),
+            Self::Export(args) => export::run(&args, session),
             Self::Version(args) => version::run(&args, session),
             Self::Completion(args) => completion::run(&args, session),
         }
