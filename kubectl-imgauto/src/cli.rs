@@ -17,6 +17,8 @@ use engine::duration::GoDuration;
 
 use crate::commands::{completion, create, diff, run, status, tags, verify, version};
 use crate::commands::{completion, create, diff, events, get, logs, run, tags, version};
+use crate::commands::{completion, create, diff, run, tags, version};
+use crate::commands::{delete, export, reconcile, resume, suspend};
 use crate::environment::Environment;
 use crate::error::{CliError, ExitStatus};
 use crate::flag_value;
@@ -72,6 +74,16 @@ pub(crate) enum Verb {
     Events(events::Args),
     /// Print what the controllers log about resources
     Logs(logs::Args),
+    /// Have objects looked at now, and report what came of it
+    Reconcile(reconcile::Args),
+    /// Stop the work on objects
+    Suspend(suspend::Args),
+    /// Start the work on suspended objects again
+    Resume(resume::Args),
+    /// Take objects out of the cluster
+    Delete(delete::Args),
+    /// Print objects of the cluster as manifests
+    Export(export::Args),
     /// Print the version
     Version(version::Args),
     /// Print a completion script for a shell
@@ -91,6 +103,11 @@ impl Verb {
             Self::Get(args) => get::run(&args, session),
             Self::Events(args) => events::run(&args, session),
             Self::Logs(args) => logs::run(&args, session),
+            Self::Reconcile(args) => reconcile::run(&args, session),
+            Self::Suspend(args) => suspend::run(&args, session),
+            Self::Resume(args) => resume::run(&args, session),
+            Self::Delete(args) => delete::run(&args, session),
+            Self::Export(args) => export::run(&args, session),
             Self::Version(args) => version::run(&args, session),
             Self::Completion(args) => completion::run(&args, session),
         }

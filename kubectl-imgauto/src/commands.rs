@@ -2,17 +2,30 @@
 
 pub(crate) mod completion;
 pub(crate) mod create;
+pub(crate) mod delete;
 pub(crate) mod diff;
 pub(crate) mod events;
 pub(crate) mod get;
 pub(crate) mod logs;
 pub(crate) mod run;
 pub(crate) mod status;
+pub(crate) mod export;
+pub(crate) mod reconcile;
+pub(crate) mod resume;
+pub(crate) mod run;
+pub(crate) mod suspend;
 pub(crate) mod tags;
 pub(crate) mod verify;
 pub(crate) mod version;
 
 mod automation;
+mod field_owners;
 pub(crate) mod inputs;
+mod manifest;
+mod objects;
 mod output;
 pub(crate) mod scope;
+mod ownership;
+mod reconciliation;
+mod subjects;
+mod suspension;
