@@ -12,7 +12,7 @@ use clap::builder::ValueParser;
 use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use engine::duration::GoDuration;
 
-use crate::commands::{completion, create, diff, run, tags, version};
+use crate::commands::{completion, create, diff, install, run, tags, version};
 use crate::environment::Environment;
 use crate::error::{CliError, ExitStatus};
 use crate::flag_value;
@@ -57,6 +57,8 @@ pub(crate) enum Verb {
     Diff(diff::Args),
     /// List tags, which one wins, and why the others do not
     Tags(tags::Args),
+    /// Install imgauto in a cluster
+    Install(install::Args),
     /// Print the version
     Version(version::Args),
     /// Print a completion script for a shell
@@ -71,6 +73,7 @@ impl Verb {
             Self::Run(args) => run::run(&args, session),
             Self::Diff(args) => diff::run(&args, session),
             Self::Tags(args) => tags::run(&args, session),
+            Self::Install(args) => install::run(&args, session),
             Self::Version(args) => version::run(&args, session),
             Self::Completion(args) => completion::run(&args, session),
         }

@@ -3,6 +3,7 @@
 pub(crate) mod completion;
 pub(crate) mod create;
 pub(crate) mod diff;
+pub(crate) mod install;
 pub(crate) mod run;
 pub(crate) mod tags;
 pub(crate) mod version;
