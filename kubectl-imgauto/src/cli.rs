@@ -12,7 +12,7 @@ use clap::builder::ValueParser;
 use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use engine::duration::GoDuration;
 
-use crate::commands::{completion, create, diff, install, run, tags, version};
+use crate::commands::{check, completion, create, diff, install, run, tags, uninstall, version};
 use crate::environment::Environment;
 use crate::error::{CliError, ExitStatus};
 use crate::flag_value;
@@ -59,6 +59,10 @@ pub(crate) enum Verb {
     Tags(tags::Args),
     /// Install imgauto in a cluster
     Install(install::Args),
+    /// Remove imgauto from a cluster
+    Uninstall(uninstall::Args),
+    /// Check that everything is there that imgauto needs
+    Check(check::Args),
     /// Print the version
     Version(version::Args),
     /// Print a completion script for a shell
@@ -74,6 +78,8 @@ impl Verb {
             Self::Diff(args) => diff::run(&args, session),
             Self::Tags(args) => tags::run(&args, session),
             Self::Install(args) => install::run(&args, session),
+            Self::Uninstall(args) => uninstall::run(&args, session),
+            Self::Check(args) => check::run(&args, session),
             Self::Version(args) => version::run(&args, session),
             Self::Completion(args) => completion::run(&args, session),
         }

@@ -3,14 +3,17 @@
 pub(crate) mod definition;
 pub(crate) mod owner;
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::PodSpec;
-use kube::api::ListParams;
+use k8s_openapi::api::core::v1::{Namespace, PodSpec};
+use kube::api::{DynamicObject, ListParams};
+use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Client, ResourceExt as _};
 
 use crate::cluster::{Attempt, refused};
 use crate::error::CliError;
-use crate::manifests;
+use crate::manifests::{self, Object};
 
 /// The oldest version of Kubernetes that is supported: major, minor.
 pub(crate) const OLDEST_KUBERNETES: (u32, u32) = (1, 30);
@@ -214,11 +217,30 @@ impl Controllers {
     }
 }
 
+/// The commands that give controllers a number of replicas, one for each namespace and number.
+pub(crate) fn scale<'a>(wanted: impl IntoIterator<Item = (&'a Controller, i32)>) -> Vec<String> {
+    let mut groups: Vec<((String, i32), Vec<String>)> = Vec::new();
+    for (controller, replicas) in wanted {
+        let key = (controller.namespace(), replicas);
+        match groups.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, names)) => names.push(controller.name()),
+            None => groups.push((key, vec![controller.name()])),
+        }
+    }
+    let commands = groups.into_iter().map(|((namespace, replicas), names)| {
+        format!(
+            "kubectl -n {namespace} scale deployment {} --replicas={replicas}",
+            names.join(" ")
+        )
+    });
+    commands.collect()
+}
+
 /// Looks for the controllers of imgauto and Flux: everywhere, or where that is not allowed, in the namespaces `likely`.
 pub(crate) async fn controllers(client: &Client, likely: &[&str]) -> Result<Controllers, CliError> {
-    let attempt = |what| Attempt {
+    let attempt = Attempt {
         verb: "list",
-        what,
+        what: "Deployment",
         api_version: "apps/v1",
     };
     let (mut found, only_in) = match list(&Api::all(client.clone())).await {
@@ -226,16 +248,22 @@ pub(crate) async fn controllers(client: &Client, likely: &[&str]) -> Result<Cont
         Err(kube::Error::Api(status)) if status.code == 403 => {
             let mut found = Vec::new();
             let mut places: Vec<String> = Vec::new();
-            for namespace in likely {
-                if places.iter().all(|place| place != namespace) {
-                    let here = list(&Api::namespaced(client.clone(), namespace)).await;
-                    found.extend(here.map_err(|error| refused(&error, attempt("Deployment")))?);
-                    places.push((*namespace).to_owned());
+            for namespace in likely.iter().collect::<BTreeSet<_>>() {
+                match list(&Api::namespaced(client.clone(), namespace)).await {
+                    Ok(here) => {
+                        found.extend(here);
+                        places.push((*namespace).to_owned());
+                    }
+                    Err(kube::Error::Api(status)) if status.code == 403 => {}
+                    Err(error) => return Err(refused(&error, attempt)),
                 }
+            }
+            if places.is_empty() {
+                return Err(refused(&kube::Error::Api(status), attempt));
             }
             (found, Some(places))
         }
-        Err(error) => return Err(refused(&error, attempt("Deployment"))),
+        Err(error) => return Err(refused(&error, attempt)),
     };
     found.sort_by_key(|controller| (controller.namespace(), controller.role, controller.name()));
     Ok(Controllers { found, only_in })
@@ -257,6 +285,37 @@ async fn list(api: &Api<Deployment>) -> Result<Vec<Controller>, kube::Error> {
             None => return Ok(found),
         }
     }
+}
+
+/// The objects of the kind of an object, in its namespace.
+pub(crate) fn objects_like(client: &Client, object: &Object) -> Api<DynamicObject> {
+    let version = object.api_version();
+    let (group, version) = version.split_once('/').unwrap_or(("", version));
+    let kind = GroupVersionKind::gvk(group, version, object.kind());
+    let resource = ApiResource::from_gvk(&kind);
+    match object.namespace() {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+        None => Api::all_with(client.clone(), &resource),
+    }
+}
+
+/// Returns a namespace, if it is there.
+pub(crate) async fn namespace(client: &Client, name: &str) -> Result<Option<Namespace>, CliError> {
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    namespaces.get_opt(name).await.map_err(|error| {
+        let attempt = Attempt {
+            verb: "get",
+            what: &format!("Namespace {name}"),
+            api_version: "v1",
+        };
+        refused(&error, attempt)
+    })
+}
+
+/// Whether a namespace was made by an installation.
+pub(crate) fn is_our_namespace(namespace: &Namespace) -> bool {
+    let part_of = namespace.labels().get(manifests::PART_OF);
+    part_of.is_some_and(|value| value == manifests::IMGAUTO)
 }
 
 /// A version of Kubernetes, as its API server tells it.

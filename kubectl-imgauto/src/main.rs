@@ -3,6 +3,7 @@
 mod cli;
 mod cluster;
 mod commands;
+mod consent;
 mod csv;
 mod environment;
 mod error;

@@ -22,6 +22,8 @@ use crate::session::Session;
 use apply::{Applied, Way};
 use plan::{Competition, Plan, Step, Wishes};
 
+pub(crate) use rollout::trouble;
+
 /// Flags of `install`.
 #[derive(Debug, clap::Args)]
 #[command(

@@ -12,10 +12,10 @@ use kube::core::{Expression, Selector};
 use serde_json::json;
 
 use super::apply::Way;
-use super::plan::{Plan, scale};
+use super::plan::Plan;
 use crate::cluster::{Attempt, Cluster, FIELD_MANAGER, refused};
 use crate::error::CliError;
-use crate::installation::{Controller, REPLICAS_BEFORE};
+use crate::installation::{self, Controller, REPLICAS_BEFORE};
 use crate::manifests;
 use crate::session::Session;
 
@@ -116,7 +116,7 @@ pub(super) fn way_back(plan: &Plan) -> Vec<String> {
         .adopted_before
         .iter()
         .map(|(it, replicas)| (it, *replicas));
-    let up = scale(now.chain(before));
+    let up = installation::scale(now.chain(before));
     if up.is_empty() {
         return Vec::new();
     }

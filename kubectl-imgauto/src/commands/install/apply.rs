@@ -1,12 +1,12 @@
 //! One object into the cluster: applied on the server, and not at all where nothing would change.
 
+use kube::Client;
 use kube::api::{DynamicObject, Patch, PatchParams};
-use kube::core::{ApiResource, GroupVersionKind};
-use kube::{Api, Client};
 use serde_json::Value;
 
 use crate::cluster::{Attempt, FIELD_MANAGER, refused};
 use crate::error::CliError;
+use crate::installation;
 use crate::manifests::Object;
 
 /// How far an object gets.
@@ -38,26 +38,12 @@ pub(super) fn title(object: &Object) -> String {
     format!("{} {}", object.kind(), object.name())
 }
 
-/// The objects of the kind of `object`, in its namespace.
-pub(crate) fn api(client: &Client, object: &Object) -> Api<DynamicObject> {
-    let (group, version) = object
-        .api_version()
-        .split_once('/')
-        .unwrap_or(("", object.api_version()));
-    let kind = GroupVersionKind::gvk(group, version, object.kind());
-    let resource = ApiResource::from_gvk(&kind);
-    match object.namespace() {
-        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
-        None => Api::all_with(client.clone(), &resource),
-    }
-}
-
 /// Applies an object.
 ///
 /// Whether an apply would change anything is asked of the server, by a dry run: only it knows its defaults, and who
 /// owns which field.
 pub(super) async fn apply(client: &Client, object: &Object, way: Way) -> Result<Applied, CliError> {
-    let api = api(client, object);
+    let api = installation::objects_like(client, object);
     let fail = |verb: &str, error: &kube::Error| {
         let what = match object.namespace() {
             Some(namespace) => format!("{} {namespace}/{}", object.kind(), object.name()),

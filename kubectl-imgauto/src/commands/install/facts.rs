@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::{Api, Client};
+use kube::Client;
 
-use crate::cluster::{Attempt, refused};
 use crate::error::CliError;
 use crate::installation::{self, Controllers, Kubernetes, definition};
 use crate::manifests::{self, Settings};
@@ -50,28 +49,12 @@ pub(super) async fn gather(client: &Client, namespace: Option<&str>) -> Result<F
     names.dedup();
     let mut namespaces = Vec::new();
     for name in names {
-        namespaces.extend(find_namespace(client, &name).await?);
+        namespaces.extend(installation::namespace(client, &name).await?);
     }
     Ok(Facts {
         kubernetes,
         controllers,
         definitions,
         namespaces,
-    })
-}
-
-/// Returns a namespace, if it is there.
-pub(crate) async fn find_namespace(
-    client: &Client,
-    name: &str,
-) -> Result<Option<Namespace>, CliError> {
-    let namespaces: Api<Namespace> = Api::all(client.clone());
-    namespaces.get_opt(name).await.map_err(|error| {
-        let attempt = Attempt {
-            verb: "get",
-            what: &format!("Namespace {name}"),
-            api_version: "v1",
-        };
-        refused(&error, attempt)
     })
 }

@@ -7,7 +7,7 @@ use super::facts::Facts;
 use crate::error::CliError;
 use crate::installation::definition::{self, Comparison};
 use crate::installation::owner::{self, Owner};
-use crate::installation::{Controller, OLDEST_KUBERNETES, Role};
+use crate::installation::{self, Controller, OLDEST_KUBERNETES, Role};
 use crate::manifests::{self, GIT_REPOSITORIES, Object, Part, Settings};
 
 /// What the user asked for.
@@ -214,29 +214,10 @@ fn two_writers(rivals: &[Controller], wishes: &Wishes) -> Option<CliError> {
         "kubectl imgauto install --adopt{}",
         place.unwrap_or_default()
     ));
-    for command in scale(rivals.iter().map(|rival| (rival, 0))) {
+    for command in installation::scale(rivals.iter().map(|rival| (rival, 0))) {
         error = error.next(command);
     }
     Some(error)
-}
-
-/// The commands that give controllers a number of replicas, one for each namespace and number.
-pub(crate) fn scale<'a>(wanted: impl IntoIterator<Item = (&'a Controller, i32)>) -> Vec<String> {
-    let mut groups: Vec<((String, i32), Vec<String>)> = Vec::new();
-    for (controller, replicas) in wanted {
-        let key = (controller.namespace(), replicas);
-        match groups.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, names)) => names.push(controller.name()),
-            None => groups.push((key, vec![controller.name()])),
-        }
-    }
-    let commands = groups.into_iter().map(|((namespace, replicas), names)| {
-        format!(
-            "kubectl -n {namespace} scale deployment {} --replicas={replicas}",
-            names.join(" ")
-        )
-    });
-    commands.collect()
 }
 
 /// Says that a controller will be scaled up again by whatever applies it.
@@ -274,10 +255,7 @@ fn left(object: &Object, facts: &Facts) -> Option<(String, Option<Concern>)> {
         Part::Namespace => {
             let mut there = facts.namespaces.iter();
             let there = there.find(|it| it.name_any() == object.name())?;
-            let labels = there.labels();
-            let ours = labels
-                .get(manifests::PART_OF)
-                .is_some_and(|it| it == manifests::IMGAUTO);
+            let ours = installation::is_our_namespace(there);
             (!ours).then(|| ("those who made it".to_owned(), None))
         }
         Part::Definitions | Part::GitRepository if object.is_definition() => {
