@@ -19,6 +19,7 @@ use crate::commands::{completion, create, diff, run, status, tags, verify, versi
 use crate::commands::{completion, create, diff, events, get, logs, run, tags, version};
 use crate::commands::{completion, create, diff, run, tags, version};
 use crate::commands::{delete, export, reconcile, resume, suspend};
+use crate::commands::{check, completion, create, diff, install, run, tags, uninstall, version};
 use crate::environment::Environment;
 use crate::error::{CliError, ExitStatus};
 use crate::flag_value;
@@ -84,6 +85,12 @@ pub(crate) enum Verb {
     Delete(delete::Args),
     /// Print objects of the cluster as manifests
     Export(export::Args),
+    /// Install imgauto in a cluster
+    Install(install::Args),
+    /// Remove imgauto from a cluster
+    Uninstall(uninstall::Args),
+    /// Check that everything is there that imgauto needs
+    Check(check::Args),
     /// Print the version
     Version(version::Args),
     /// Print a completion script for a shell
@@ -108,6 +115,9 @@ impl Verb {
             Self::Resume(args) => resume::run(&args, session),
             Self::Delete(args) => delete::run(&args, session),
             Self::Export(args) => export::run(&args, session),
+            Self::Install(args) => install::run(&args, session),
+            Self::Uninstall(args) => uninstall::run(&args, session),
+            Self::Check(args) => check::run(&args, session),
             Self::Version(args) => version::run(&args, session),
             Self::Completion(args) => completion::run(&args, session),
         }

@@ -1,5 +1,6 @@
 //! The verbs, one file each: a `struct Args` and a `fn run(args, session)`.
 
+pub(crate) mod check;
 pub(crate) mod completion;
 pub(crate) mod create;
 pub(crate) mod delete;
@@ -7,6 +8,7 @@ pub(crate) mod diff;
 pub(crate) mod events;
 pub(crate) mod get;
 pub(crate) mod logs;
+pub(crate) mod install;
 pub(crate) mod run;
 pub(crate) mod status;
 pub(crate) mod export;
@@ -16,6 +18,7 @@ pub(crate) mod run;
 pub(crate) mod suspend;
 pub(crate) mod tags;
 pub(crate) mod verify;
+pub(crate) mod uninstall;
 pub(crate) mod version;
 
 mod automation;
