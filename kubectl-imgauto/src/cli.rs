@@ -15,11 +15,10 @@ use clap::{
 };
 use engine::duration::GoDuration;
 
-use crate::commands::{completion, create, diff, run, status, tags, verify, version};
-use crate::commands::{completion, create, diff, events, get, logs, run, tags, version};
-use crate::commands::{completion, create, diff, run, tags, version};
-use crate::commands::{delete, export, reconcile, resume, suspend};
-use crate::commands::{check, completion, create, diff, install, run, tags, uninstall, version};
+use crate::commands::{
+    check, completion, create, delete, diff, events, export, get, install, logs, reconcile, resume,
+    run, status, suspend, tags, uninstall, verify, version,
+};
 use crate::environment::Environment;
 use crate::error::{CliError, ExitStatus};
 use crate::flag_value;
@@ -158,18 +157,6 @@ pub(crate) struct Globals {
 }
 
 impl Globals {
-    /// When to use colour, as the flags have it.
-    pub(crate) fn color_choice(&self) -> ColorChoice {
-        if self.no_color {
-            ColorChoice::Never
-        } else {
-            self.color
-        }
-    }
-}
-
-impl Globals {
-    /// When to use colour: `--no-color` counts before `--color`.
     /// When to use colour, as the flags have it.
     pub(crate) fn color_choice(&self) -> ColorChoice {
         if self.no_color {

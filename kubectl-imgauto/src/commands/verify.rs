@@ -83,7 +83,10 @@ pub(crate) struct Args {
 
 /// Verifies, once or until it is so.
 pub(crate) fn run(args: &Args, session: &mut Session<'_>) -> Result<ExitStatus, CliError> {
-    let format = Format::parse(&args.output, &["image", "table", "json", "yaml", "jsonpath"])?;
+    let format = Format::parse(
+        &args.output,
+        &["image", "table", "json", "yaml", "jsonpath"],
+    )?;
     let scope = args.scope.read("verify", session)?;
     let question = question(args, &scope)?;
     let gate = Gate { scope, question };

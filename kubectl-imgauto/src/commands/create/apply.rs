@@ -45,7 +45,8 @@ pub(super) fn run<D: Draft>(
         Err(error) => {
             // Unless there is an object to add to, this is missing besides.
             let missing = draft.build(common, Basis::Nothing).err();
-            let error = error.next("the same command with --export prints the manifest, and needs no cluster");
+            let error = error
+                .next("the same command with --export prints the manifest, and needs no cluster");
             let errors = missing.into_iter().chain([error]);
             return CliError::all(errors.collect()).map(|()| ExitStatus::No);
         }
