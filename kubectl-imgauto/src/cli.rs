@@ -12,8 +12,9 @@ use clap::builder::ValueParser;
 use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use engine::duration::GoDuration;
 
-use crate::commands::{completion, create, diff, run, status, tags, verify, version};
-use crate::commands::{completion, create, diff, events, get, logs, run, tags, version};
+use crate::commands::{
+    completion, create, diff, events, get, logs, run, status, tags, verify, version,
+};
 use crate::environment::Environment;
 use crate::error::{CliError, ExitStatus};
 use crate::flag_value;
