@@ -169,11 +169,11 @@ impl Scope {
             let named = |row: &Row| names(target, &row.workload);
             match target.noun {
                 Noun::Policy | Noun::Update => (!rows.iter().any(tied)).then(|| {
-                    CliError::usage(format!("no workload is tied to {word} {name} of {place}"))
+                    CliError::failure(format!("no workload is tied to {word} {name} of {place}"))
                         .next(format!("kubectl imgauto why {word}/{name}{}", self.flag()))
                 }),
                 _ => (!rows.iter().any(named)).then(|| {
-                    CliError::usage(format!("there is no {word} {name} in {place}"))
+                    CliError::failure(format!("there is no {word} {name} in {place}"))
                         .next(format!("kubectl imgauto get workloads{}", self.flag()))
                 }),
             }

@@ -1,6 +1,6 @@
 //! `verify`: whether the containers of workloads are what they are expected to be, as a gate.
 
-mod expected;
+pub(crate) mod expected;
 mod question;
 mod report;
 mod telling;
@@ -187,7 +187,9 @@ impl Gate {
     async fn look(&self, cluster: &Cluster) -> Result<Seen, CliError> {
         let report = self.scope.look(cluster, None);
         let mut report = report.await.map_err(CliError::undecided)?;
-        self.scope.check(&report.rows)?;
+        self.scope
+            .check(&report.rows)
+            .map_err(CliError::undecided)?;
         report.rows.retain(|row| self.scope.covers(row));
         let mut question = self.question.clone();
         if let Expectation::ChoiceOf { policy, chosen } = &mut question.expectation {

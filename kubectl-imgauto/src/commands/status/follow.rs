@@ -13,7 +13,6 @@ use super::screen::{Screen, Size};
 use super::{Question, Until, cells, tell_missing, untold};
 use crate::changes::Changes;
 use crate::cluster::Cluster;
-use crate::commands::inputs;
 use crate::environment::Environment;
 use crate::error::{CliError, ExitStatus};
 use crate::format::{Document, Format};
