@@ -6,6 +6,7 @@
 //! machine lacks is a failure that names `make setup`, never a skipped test. Nothing here returns errors: a harness
 //! that cannot do its work panics and says why.
 
+pub mod api_front;
 pub mod control_plane;
 pub mod crowd;
 pub mod fault_registry;
@@ -27,6 +28,7 @@ mod serve;
 
 use std::path::{Path, PathBuf};
 
+pub use api_front::ApiFront;
 pub use control_plane::{ControlPlane, Credentials};
 pub use fault_registry::FaultRegistry;
 pub use git::{Forge, Repository, git};
