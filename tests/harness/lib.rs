@@ -7,6 +7,7 @@
 //! that cannot do its work panics and says why.
 
 pub mod archive;
+pub mod api_front;
 pub mod control_plane;
 pub mod crowd;
 pub mod deployed;
@@ -31,6 +32,7 @@ mod serve;
 
 use std::path::{Path, PathBuf};
 
+pub use api_front::ApiFront;
 pub use control_plane::{ControlPlane, Credentials};
 pub use fault_registry::FaultRegistry;
 pub use file_server::FileServer;
