@@ -13,6 +13,7 @@ use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcomma
 use engine::duration::GoDuration;
 
 use crate::commands::{completion, create, diff, run, status, tags, verify, version};
+use crate::commands::{completion, create, diff, events, get, logs, run, tags, version};
 use crate::environment::Environment;
 use crate::error::{CliError, ExitStatus};
 use crate::flag_value;
@@ -61,6 +62,12 @@ pub(crate) enum Verb {
     Status(status::Args),
     /// Tell whether what runs is what is wanted, as a gate
     Verify(verify::Args),
+    /// Print resources and how they are
+    Get(get::Args),
+    /// Print the events of resources
+    Events(events::Args),
+    /// Print what the controllers log about resources
+    Logs(logs::Args),
     /// Print the version
     Version(version::Args),
     /// Print a completion script for a shell
@@ -77,6 +84,9 @@ impl Verb {
             Self::Tags(args) => tags::run(&args, session),
             Self::Status(args) => status::run(&args, session),
             Self::Verify(args) => verify::run(&args, session),
+            Self::Get(args) => get::run(&args, session),
+            Self::Events(args) => events::run(&args, session),
+            Self::Logs(args) => logs::run(&args, session),
             Self::Version(args) => version::run(&args, session),
             Self::Completion(args) => completion::run(&args, session),
         }
@@ -115,6 +125,7 @@ pub(crate) struct Globals {
 
 impl Globals {
     /// When to use colour: `--no-color` counts before `--color`.
+    /// When to use colour, as the flags have it.
     pub(crate) fn color_choice(&self) -> ColorChoice {
         if self.no_color {
             ColorChoice::Never

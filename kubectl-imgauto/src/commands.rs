@@ -3,6 +3,9 @@
 pub(crate) mod completion;
 pub(crate) mod create;
 pub(crate) mod diff;
+pub(crate) mod events;
+pub(crate) mod get;
+pub(crate) mod logs;
 pub(crate) mod run;
 pub(crate) mod status;
 pub(crate) mod tags;

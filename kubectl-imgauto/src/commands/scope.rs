@@ -1,8 +1,8 @@
 //! What the commands that look at workloads are about: the words and flags that say which are meant.
 
-use reconciler::resources::ObjectKey;
-
 use std::path::Path;
+
+use reconciler::resources::ObjectKey;
 
 use crate::cluster::Cluster;
 use crate::error::CliError;
@@ -53,7 +53,7 @@ impl ScopeFlags {
     pub(crate) fn read(&self, verb: &str, session: &mut Session<'_>) -> Result<Scope, CliError> {
         let nouns = [Noun::Workload(None), Noun::Policy, Noun::Update];
         let targets = targets(&self.words, verb, &nouns)?;
-        let home = session.namespace()?;
+        let home = session.namespace_to_look_in()?;
         let is_tie = |target: &Target| matches!(target.noun, Noun::Policy | Noun::Update);
         let reach = if self.all_namespaces {
             Reach::Everywhere

@@ -340,9 +340,9 @@ fn a_command_that_stops_short_is_told_what_follows() {
     refused(
         &["-n", "x"],
         &expect![[r#"
-        ✗ kubectl imgauto has to be followed by one of create, run, diff, tags, version, completion
-          next: kubectl imgauto --help
-    "#]],
+            ✗ kubectl imgauto has to be followed by one of create, run, diff, tags, get, events, logs, version, completion
+              next: kubectl imgauto --help
+        "#]],
     );
     refused(
         &["completion", "-q"],

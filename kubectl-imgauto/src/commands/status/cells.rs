@@ -1,5 +1,6 @@
 //! What stands in the cells of a report, in words for people.
 
+use api::WorkloadKind;
 use engine::delivery::State;
 use engine::image::Reference;
 use jiff::Timestamp;
@@ -172,10 +173,14 @@ pub(crate) fn spec_version(image: &str) -> String {
     }
 }
 
-/// How many of the pods are new and available.
+/// How many of the pods are new and available; nothing for what has pods only from time to time.
 pub(crate) fn rollout(row: &Row) -> String {
-    let cell = |progress: &Progress| format!("{}/{}", fresh(progress), progress.desired);
-    row.rollout.as_ref().map_or(NOTHING.to_owned(), cell)
+    match &row.rollout {
+        Some(progress) if row.workload.kind != WorkloadKind::CronJob => {
+            format!("{}/{}", fresh(progress), progress.desired)
+        }
+        _ => NOTHING.to_owned(),
+    }
 }
 
 /// How many of the pods are made from the newest template, as far as they are available.

@@ -152,7 +152,12 @@ fn fitted(rows: &[&Row], view: &View, width: usize) -> String {
         .iter()
         .filter_map(|wanted| columns.iter().position(|column| column == wanted))
         .collect();
-    laid_out(rows, view, &columns).fitted(Headings::Shown, width, &elastic)
+    // A bar is no reason to cut a name.
+    let still = View {
+        motion: Motion::Still,
+        ..*view
+    };
+    laid_out(rows, &still, &columns).fitted(Headings::Shown, width, &elastic)
 }
 
 /// Whether the name of the workload says which container is meant.

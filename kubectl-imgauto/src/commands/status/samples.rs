@@ -23,6 +23,7 @@ fn ago(seconds: i64) -> Timestamp {
 pub(crate) fn report(rows: Vec<Row>) -> Report {
     Report {
         rows,
+        policies: Vec::new(),
         missing: Vec::new(),
         at: now(),
     }
@@ -241,6 +242,7 @@ pub(crate) fn crowded() -> Vec<Row> {
         next: Some("kubectl imgauto why deploy/shop -n prod".to_owned()),
         ..base()
     };
+    let mesh = format!("ghcr.io/mesh/proxy@sha256:{}", "8".repeat(64));
     let proxy = Row {
         workload: base().workload,
         role: Role::Sidecar,
@@ -248,7 +250,7 @@ pub(crate) fn crowded() -> Vec<Row> {
             tag: None,
             ..pods("", "sha256:8888888888", 2)
         }],
-        ..unmanaged("prod", WorkloadKind::Deployment, "proxy", "ghcr.io/mesh/proxy@sha256:8888888888")
+        ..unmanaged("prod", WorkloadKind::Deployment, "proxy", &mesh)
     };
     vec![migrate, shop, proxy]
 }

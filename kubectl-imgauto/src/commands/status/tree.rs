@@ -8,6 +8,7 @@ use super::style::{Mark, Style};
 use super::wrap::wrapped;
 use crate::observe::{Applied, Certainty, Committed, Row, Running, Wanted};
 use crate::session::Markers;
+use crate::table::shortened;
 
 /// Where the state stands in the first line, if there is room.
 const STATE_COLUMN: usize = 56;
@@ -125,8 +126,13 @@ impl Tree {
             [row] if row.wanted.is_some() => format!("   {}", cells::wanted(row)),
             _ => String::new(),
         };
+        let ending = 3 + state.width() + tag.width();
+        let name = match self.style.width {
+            Some(width) => shortened(&name, width.saturating_sub(ending)),
+            None => name,
+        };
         let gap = STATE_COLUMN.saturating_sub(name.width());
-        let total = name.width() + gap + 3 + state.width() + tag.width();
+        let total = name.width() + gap + ending;
         let gap = match self.style.width {
             Some(width) if total > width => 0,
             _ => gap,
