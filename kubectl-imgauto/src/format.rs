@@ -5,6 +5,7 @@
 
 mod json;
 mod jsonpath;
+mod layout;
 mod sort;
 
 #[cfg(test)]
@@ -18,7 +19,8 @@ use crate::export;
 use crate::flag_value::quoted;
 use crate::noun::nearest;
 
-pub(crate) use sort::sort_by;
+pub(crate) use layout::{Width, lay_out};
+pub(crate) use sort::Order;
 
 use jsonpath::{Mistake, Template};
 
@@ -99,6 +101,16 @@ impl Document {
             Self::Json => Ok(json::pretty(value)),
             Self::Yaml => yaml(value),
             Self::JsonPath(template) => fill(template, value),
+        }
+    }
+}
+
+impl Document {
+    /// What stands between two documents that follow each other.
+    pub(crate) fn separator(&self) -> &'static str {
+        match self {
+            Self::Yaml => "---\n",
+            Self::Json | Self::JsonPath(_) => "",
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What the commands that look at workloads are about: the words and flags that say which are meant.
 
-use reconciler::resources::ObjectKey;
-
 use std::path::Path;
+
+use reconciler::resources::ObjectKey;
 
 use crate::cluster::Cluster;
 use crate::error::CliError;
@@ -53,7 +53,7 @@ impl ScopeFlags {
     pub(crate) fn read(&self, verb: &str, session: &mut Session<'_>) -> Result<Scope, CliError> {
         let nouns = [Noun::Workload(None), Noun::Policy, Noun::Update];
         let targets = targets(&self.words, verb, &nouns)?;
-        let home = session.namespace()?;
+        let home = session.namespace_to_look_in()?;
         let is_tie = |target: &Target| matches!(target.noun, Noun::Policy | Noun::Update);
         let reach = if self.all_namespaces {
             Reach::Everywhere
@@ -118,7 +118,9 @@ impl Scope {
     /// Whether the user named workloads by kind or name, and not all of what is there.
     pub(crate) fn names_workloads(&self) -> bool {
         let is_workload = |target: &Target| matches!(target.noun, Noun::Workload(_));
-        self.targets.iter().any(|target| is_workload(target) && target.name.is_some())
+        self.targets
+            .iter()
+            .any(|target| is_workload(target) && target.name.is_some())
     }
 
     /// Whether a container is one of those that are meant.
@@ -167,13 +169,11 @@ impl Scope {
             let named = |row: &Row| names(target, &row.workload);
             match target.noun {
                 Noun::Policy | Noun::Update => (!rows.iter().any(tied)).then(|| {
-                    CliError::usage(format!(
-                        "no workload is tied to {word} {name} of {place}"
-                    ))
-                    .next(format!("kubectl imgauto why {word}/{name}{}", self.flag()))
+                    CliError::failure(format!("no workload is tied to {word} {name} of {place}"))
+                        .next(format!("kubectl imgauto why {word}/{name}{}", self.flag()))
                 }),
                 _ => (!rows.iter().any(named)).then(|| {
-                    CliError::usage(format!("there is no {word} {name} in {place}"))
+                    CliError::failure(format!("there is no {word} {name} in {place}"))
                         .next(format!("kubectl imgauto get workloads{}", self.flag()))
                 }),
             }

@@ -32,7 +32,7 @@ enum Piece {
     /// What a path leads to is printed, with blanks between.
     Values(Vec<Step>),
     /// The pieces are printed for each of what a path leads to.
-    Range { over: Vec<Step>, body: Vec<Piece> },
+    Range { over: Vec<Step>, body: Vec<Self> },
 }
 
 /// A part of a path.
@@ -47,7 +47,7 @@ enum Step {
     /// Some items of a list.
     Slice(Slice),
     /// What each of several paths leads to.
-    Union(Vec<Vec<Step>>),
+    Union(Vec<Vec<Self>>),
     /// The items of a list for which something holds.
     Filter(Filter),
     /// A value that stands in the template itself.

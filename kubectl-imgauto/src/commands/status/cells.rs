@@ -1,10 +1,14 @@
 //! What stands in the cells of a report, in words for people.
 
+use api::WorkloadKind;
 use engine::delivery::State;
 use engine::image::Reference;
 use jiff::Timestamp;
 
-use crate::observe::{Certainty, Committed, Ending, Origin, Progress, Role, Row, Running, Workload};
+use crate::observe::{
+    Certainty, Committed, Ending, Origin, Progress, Role, Row, Running, Workload,
+};
+use crate::session::printable;
 
 /// What stands where there is nothing to show.
 pub(crate) const NOTHING: &str = "-";
@@ -172,10 +176,14 @@ pub(crate) fn spec_version(image: &str) -> String {
     }
 }
 
-/// How many of the pods are new and available.
+/// How many of the pods are new and available; nothing for what has pods only from time to time.
 pub(crate) fn rollout(row: &Row) -> String {
-    let cell = |progress: &Progress| format!("{}/{}", fresh(progress), progress.desired);
-    row.rollout.as_ref().map_or(NOTHING.to_owned(), cell)
+    match &row.rollout {
+        Some(progress) if row.workload.kind != WorkloadKind::CronJob => {
+            format!("{}/{}", fresh(progress), progress.desired)
+        }
+        _ => NOTHING.to_owned(),
+    }
 }
 
 /// How many of the pods are made from the newest template, as far as they are available.
@@ -191,13 +199,19 @@ pub(crate) fn is_under_way(row: &Row) -> bool {
     end == Some(Ending::UnderWay)
 }
 
+/// A text in one line, without anything that would steer a terminal.
+pub(crate) fn plain(text: &str) -> String {
+    let words: Vec<_> = text.split(['\n', '\r', '\t']).collect();
+    printable(&words.join(" ")).into_owned()
+}
+
 /// The reason and what is said of it, as far as there is anything.
 pub(crate) fn explanation(row: &Row) -> String {
-    let judgement = &row.judgement;
-    match judgement.reason {
-        Some(reason) if judgement.message.is_empty() => reason.to_string(),
-        Some(reason) => format!("{reason}: {}", judgement.message),
-        None => judgement.message.clone(),
+    let message = plain(&row.judgement.message);
+    match row.judgement.reason {
+        Some(reason) if message.is_empty() => reason.to_string(),
+        Some(reason) => format!("{reason}: {message}"),
+        None => message,
     }
 }
 

@@ -152,7 +152,12 @@ fn fitted(rows: &[&Row], view: &View, width: usize) -> String {
         .iter()
         .filter_map(|wanted| columns.iter().position(|column| column == wanted))
         .collect();
-    laid_out(rows, view, &columns).fitted(Headings::Shown, width, &elastic)
+    // A bar is no reason to cut a name.
+    let still = View {
+        motion: Motion::Still,
+        ..*view
+    };
+    laid_out(rows, &still, &columns).fitted(Headings::Shown, width, &elastic)
 }
 
 /// Whether the name of the workload says which container is meant.
@@ -165,7 +170,12 @@ fn laid_out(rows: &[&Row], view: &View, columns: &[Column]) -> Table {
     let mut table = Table::new(&headings);
     table.rows = rows
         .iter()
-        .map(|row| columns.iter().map(|column| cell(row, *column, view)).collect())
+        .map(|row| {
+            columns
+                .iter()
+                .map(|column| cell(row, *column, view))
+                .collect()
+        })
         .collect();
     table
 }
@@ -192,7 +202,7 @@ fn cell(row: &Row, column: Column, view: &View) -> String {
         (Breadth::Usual, Some(_)) => Digests::Short,
         _ => Digests::Whole,
     };
-    match column {
+    let text = match column {
         Column::Namespace => row.workload.namespace.clone(),
         Column::Workload => cells::short_name(&row.workload),
         Column::Container => cells::container(row),
@@ -213,7 +223,8 @@ fn cell(row: &Row, column: Column, view: &View) -> String {
             .as_ref()
             .and_then(cells::place)
             .unwrap_or_else(|| cells::NOTHING.to_owned()),
-    }
+    };
+    cells::plain(&text)
 }
 
 fn rollout(row: &Row, view: &View) -> String {

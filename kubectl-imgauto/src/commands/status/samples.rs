@@ -23,6 +23,7 @@ fn ago(seconds: i64) -> Timestamp {
 pub(crate) fn report(rows: Vec<Row>) -> Report {
     Report {
         rows,
+        policies: Vec::new(),
         missing: Vec::new(),
         at: now(),
     }
@@ -127,7 +128,13 @@ pub(crate) fn progress(desired: i32, updated: i32, available: i32, end: Ending) 
 
 /// The Deployment of the guide, of which everything is known.
 pub(crate) fn podinfo() -> Row {
-    let mut row = managed("default", WorkloadKind::Deployment, "podinfo", "5.0.3", "5.0.3");
+    let mut row = managed(
+        "default",
+        WorkloadKind::Deployment,
+        "podinfo",
+        "5.0.3",
+        "5.0.3",
+    );
     row.container = "podinfod".to_owned();
     row.image = "ghcr.io/stefanprodan/podinfo:5.0.3".to_owned();
     row.wanted = row.wanted.map(|wanted| Wanted {
@@ -204,7 +211,13 @@ pub(crate) fn fleet() -> Vec<Row> {
         running: vec![pods("7.2.0", "sha256:4", 2), pods("7.2.1", "sha256:5", 1)],
         rollout: Some(progress(3, 1, 2, Ending::UnderWay)),
         judgement: judgement(State::RollingOut, None, "1 of 3 pods are new"),
-        ..managed("staging", WorkloadKind::StatefulSet, "queue", "7.2.1", "7.2.1")
+        ..managed(
+            "staging",
+            WorkloadKind::StatefulSet,
+            "queue",
+            "7.2.1",
+            "7.2.1",
+        )
     };
     vec![podinfo(), web, tool, api, report, queue]
 }
@@ -241,6 +254,7 @@ pub(crate) fn crowded() -> Vec<Row> {
         next: Some("kubectl imgauto why deploy/shop -n prod".to_owned()),
         ..base()
     };
+    let mesh = format!("ghcr.io/mesh/proxy@sha256:{}", "8".repeat(64));
     let proxy = Row {
         workload: base().workload,
         role: Role::Sidecar,
@@ -248,7 +262,7 @@ pub(crate) fn crowded() -> Vec<Row> {
             tag: None,
             ..pods("", "sha256:8888888888", 2)
         }],
-        ..unmanaged("prod", WorkloadKind::Deployment, "proxy", "ghcr.io/mesh/proxy@sha256:8888888888")
+        ..unmanaged("prod", WorkloadKind::Deployment, "proxy", &mesh)
     };
     vec![migrate, shop, proxy]
 }

@@ -1,5 +1,6 @@
 //! Whether a container is what it is expected to be.
 
+use api::WorkloadKind;
 use engine::delivery::State;
 
 use super::expected::{Expected, Likeness};
@@ -155,20 +156,25 @@ fn rollout(row: &Row, expected: &Expected, demands: Demands) -> Option<Verdict> 
     if demands.rollout == Demand::Ignored {
         return None;
     }
+    if row.workload.kind == WorkloadKind::CronJob {
+        // Its next run has the image; what an earlier one had says nothing.
+        return None;
+    }
     let progress = row.rollout.as_ref()?;
     match progress.end {
         Ending::Complete => {
-            let is_other = |running: &&Running| {
-                let (tag, digest) = (running.tag.as_deref(), running.digest.as_deref());
-                expected.compare_version(tag, digest) == Likeness::Other
-            };
             // A runtime may name another tag of the same image: what the state calls synced is believed.
             let is_believed = matches!(row.judgement.state, State::Synced | State::Pinned);
-            let other = row.running.iter().find(is_other);
-            other
-                .filter(|_| !is_believed)
-                .map(|_| Verdict::different(mismatch(row, expected, demands)))
+            let is_wrong = !is_believed && runs_another(row, expected);
+            is_wrong.then(|| Verdict::different(mismatch(row, expected, demands)))
         }
+        Ending::Refused => runs_another(row, expected).then(|| Verdict::Different {
+            text: format!(
+                "{}; pods are updated only when they are deleted (OnDelete)",
+                mismatch(row, expected, demands)
+            ),
+            hope: Hope::Lost,
+        }),
         Ending::UnderWay => Some(Verdict::different(under_way(progress))),
         Ending::Failed => Some(Verdict::Different {
             text: format!(
@@ -179,6 +185,15 @@ fn rollout(row: &Row, expected: &Expected, demands: Demands) -> Option<Verdict> 
             hope: Hope::Lost,
         }),
     }
+}
+
+/// Whether some of the pods run another version than expected.
+fn runs_another(row: &Row, expected: &Expected) -> bool {
+    let is_other = |running: &Running| {
+        let (tag, digest) = (running.tag.as_deref(), running.digest.as_deref());
+        expected.compare_version(tag, digest) == Likeness::Other
+    };
+    row.running.iter().any(is_other)
 }
 
 /// The step a rollout is at, in kubectl's order.
@@ -208,18 +223,22 @@ fn digest(row: &Row, expected: &Expected, demands: Demands) -> Option<Verdict> {
         ));
     };
     if row.running.is_empty() {
-        return Some(Verdict::unknown("nothing runs whose digest could be compared"));
+        return Some(Verdict::unknown(
+            "nothing runs whose digest could be compared",
+        ));
     }
     let short = |digest| cells::short_digest(digest, Digests::Short);
-    row.running.iter().find_map(|running| match running.digest.as_deref() {
-        Some(digest) if digest == wanted => None,
-        Some(digest) => Some(Verdict::different(format!(
-            "running {}, wanted {}",
-            short(digest),
-            short(wanted)
-        ))),
-        None => Some(Verdict::unknown("a pod does not tell the digest it runs")),
-    })
+    row.running
+        .iter()
+        .find_map(|running| match running.digest.as_deref() {
+            Some(digest) if digest == wanted => None,
+            Some(digest) => Some(Verdict::different(format!(
+                "running {}, wanted {}",
+                short(digest),
+                short(wanted)
+            ))),
+            None => Some(Verdict::unknown("a pod does not tell the digest it runs")),
+        })
 }
 
 /// Why it is not there yet, as far as the state tells.

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use super::{End, Filter, Operator, Piece, Slice, Step};
+use crate::format::json;
 
 /// Why a value does not fit a template.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -205,8 +206,8 @@ fn compare(left: &Value, operator: Operator, right: &Value) -> Result<bool, Eval
         !left.is_boolean() || matches!(operator, Operator::Equal | Operator::NotEqual)
     });
     let order = order.ok_or_else(|| EvaluationError::Incomparable {
-        left: shown(left),
-        right: shown(right),
+        left: json::compact(left),
+        right: json::compact(right),
     })?;
     Ok(match operator {
         Operator::Equal => order.is_eq(),
@@ -234,14 +235,14 @@ pub(in crate::format) fn order(left: &Value, right: &Value) -> Option<Ordering> 
 
 fn list(value: &Value) -> Result<&[Value], EvaluationError> {
     let list = value.as_array().map(Vec::as_slice);
-    list.ok_or_else(|| EvaluationError::NoList(shown(value)))
+    list.ok_or_else(|| EvaluationError::NoList(json::compact(value)))
 }
 
 /// A value as text: what holds others as JSON, the rest as Go prints it.
 fn shown(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        Value::Array(_) | Value::Object(_) => crate::format::json::compact(value),
+        Value::Array(_) | Value::Object(_) => json::compact(value),
         Value::Null => "null".to_owned(),
         Value::Bool(switch) => switch.to_string(),
         Value::Number(number) => match (number.as_i64(), number.as_f64()) {

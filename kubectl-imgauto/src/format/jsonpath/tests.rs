@@ -137,7 +137,7 @@ fn a_mistake_has_a_place() {
 #[test]
 fn what_does_not_fit_is_an_error() {
     let rows = [
-        ("{.kind[0]}", "List is no list"),
+        ("{.kind[0]}", "\"List\" is no list"),
         (
             "{.items[5].metadata.name}",
             "array index out of bounds: index 5, length 2",
@@ -151,7 +151,10 @@ fn what_does_not_fit_is_an_error() {
             "starting index 1 is greater than ending index 0",
         ),
         ("{.items[0:2:0]}", "step must be > 0"),
-        ("{.items[?(@.spec.n==\"1\")]}", "cannot compare 1 with 1"),
+        (
+            "{.items[?(@.spec.n==\"1\")]}",
+            "cannot compare 1 with \"1\"",
+        ),
         (
             "{.items[?(@.spec.on<true)]}",
             "cannot compare true with true",
