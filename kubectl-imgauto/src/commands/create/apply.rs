@@ -32,7 +32,7 @@ pub(super) fn run<D: Draft>(
         false => Basis::Unknown,
     };
     let name = draft.build(common, basis)?.name_any();
-    let namespace = session.namespace()?;
+    let namespace = session.namespace_to_look_in()?;
     let limit = Limit::of(session.globals);
     let reached = Cluster::open(session).and_then(|cluster| {
         let objects = Objects::<D::Kind>::new(&cluster.client, &namespace);
@@ -45,7 +45,8 @@ pub(super) fn run<D: Draft>(
         Err(error) => {
             // Unless there is an object to add to, this is missing besides.
             let missing = draft.build(common, Basis::Nothing).err();
-            let error = error.next("the same command with --export prints the manifest, and needs no cluster");
+            let error = error
+                .next("the same command with --export prints the manifest, and needs no cluster");
             let errors = missing.into_iter().chain([error]);
             return CliError::all(errors.collect()).map(|()| ExitStatus::No);
         }
