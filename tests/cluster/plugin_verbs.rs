@@ -472,13 +472,4 @@ spec:
 "
     );
     assert_eq!(minimal, Answer::printed(&expected));
-    // What is printed can be applied, and changes nothing.
-    let mut apply = stage.namespace.kubectl();
-    apply.args([
-        "diff",
-        "--server-side",
-        "--field-manager=kubectl",
-        "--filename=-",
-    ]);
-    run_with_input(&mut apply, &minimal.stdout);
 }

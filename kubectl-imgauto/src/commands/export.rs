@@ -79,9 +79,7 @@ impl Work<'_> {
             }
         };
         let limit = self.limit;
-        let found = self
-            .cluster
-            .run_within(limit.left(), work, || limit.late())?;
+        let found = self.cluster.run(limit.bound(work))?;
         if found.is_empty() {
             return Err(CliError::failure(format!(
                 "no objects found in {} namespace",

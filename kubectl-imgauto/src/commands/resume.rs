@@ -114,9 +114,7 @@ impl Work<'_> {
             }
             Ok(found)
         };
-        let resumed = self
-            .cluster
-            .run_within(limit.left(), work, || limit.late())?;
+        let resumed = self.cluster.run(limit.bound(work))?;
         if !self.waits || self.export || resumed.is_empty() {
             return Ok(status);
         }

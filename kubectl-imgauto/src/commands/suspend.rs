@@ -75,7 +75,7 @@ impl Work<'_> {
             self.suspend(session, &objects, &object).await
         };
         let limit = self.limit;
-        self.cluster.run_within(limit.left(), work, || limit.late())
+        self.cluster.run(limit.bound(work))
     }
 
     fn all<K: ImageKind>(&self, session: &mut Session<'_>) -> Result<ExitStatus, CliError> {
@@ -91,7 +91,7 @@ impl Work<'_> {
             }
             Ok(ExitStatus::Done)
         };
-        self.cluster.run_within(limit.left(), work, || limit.late())
+        self.cluster.run(limit.bound(work))
     }
 
     async fn suspend<K: ImageKind>(
