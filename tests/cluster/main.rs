@@ -6,8 +6,10 @@
 )]
 
 mod argo;
+mod completion;
 mod crowd;
 mod flux_cli;
+mod getting_started;
 mod ground;
 mod guide;
 mod idle;

@@ -6,6 +6,7 @@ mod rows;
 mod screen;
 mod select;
 mod watch;
+pub(in crate::commands) mod workload;
 
 #[cfg(test)]
 mod tests;
@@ -30,7 +31,13 @@ pub(in crate::commands) use rows::text;
 use select::Selection;
 
 /// The nouns it takes.
-const NOUNS: &[Noun] = &[Noun::Repository, Noun::Policy, Noun::Update, Noun::All];
+pub(crate) const NOUNS: &[Noun] = &[
+    Noun::Repository,
+    Noun::Policy,
+    Noun::Update,
+    Noun::Workload(None),
+    Noun::All,
+];
 
 /// What `-o` takes.
 const FORMATS: &[&str] = &["wide", "json", "yaml", "name", "jsonpath"];
@@ -42,7 +49,9 @@ const FORMATS: &[&str] = &["wide", "json", "yaml", "name", "jsonpath"];
   kubectl imgauto get policy podinfo -o yaml
   kubectl imgauto get updates --ready=false
   kubectl imgauto get policies -o jsonpath='{range .items[*]}{.metadata.name} {.status.latestRef.tag}{\"\\n\"}{end}'
-  kubectl imgauto get images all --all-namespaces")]
+  kubectl imgauto get images all --all-namespaces
+  kubectl imgauto get workloads -A
+  kubectl imgauto get workload deployment/podinfo -o image")]
 pub(crate) struct Args {
     /// What to get: repository, policy, update or all, and names if not all of them; also NOUN/NAME
     #[arg(value_name = "NOUN [NAME…]")]
@@ -119,6 +128,9 @@ pub(crate) fn run(args: &Args, session: &mut Session<'_>) -> Result<ExitStatus, 
         return Err(CliError::usage("there is no word for what to get")
             .next("kubectl imgauto get all -A")
             .next("kubectl imgauto get --help"));
+    }
+    if workload::are_meant(&targets)? {
+        return workload::run(targets, args, session);
     }
     let queries = queries(&targets);
     if let (true, [_, _, ..]) = (args.watch, queries.as_slice()) {
