@@ -33,7 +33,10 @@ pub(crate) async fn obtain(
         return Err(CliError::usage(message).next(command));
     }
     // Nobody is left to be asked when standard error is gone; then nothing is typed either.
-    let _ = write!(session.stderr, "Are you sure you want to {question} [y/N] ");
+    let _ = write!(
+        session.stderr,
+        "? Are you sure you want to {question}? [y/N] "
+    );
     let _ = session.stderr.flush();
     let answer = typed_line().await.unwrap_or_default();
     if is_yes(&answer) {

@@ -174,11 +174,28 @@ pub(crate) fn objects(settings: &Settings) -> Vec<Object> {
             serde_saphyr::from_multiple(text).expect("a test reads every file");
         for value in documents {
             let mut object = Object { part, value };
+            write_whole_numbers(&mut object.value);
             settle(&mut object, settings);
             objects.push(object);
         }
     }
     objects
+}
+
+/// Writes numbers without a fraction as kustomize does: `0` for `0.0`.
+fn write_whole_numbers(value: &mut Value) {
+    match value {
+        Value::Object(fields) => fields.values_mut().for_each(write_whole_numbers),
+        Value::Array(items) => items.iter_mut().for_each(write_whole_numbers),
+        Value::Number(number) => {
+            let text = number.to_string();
+            let whole = text.strip_suffix(".0").and_then(|whole| whole.parse().ok());
+            if let Some(whole) = whole {
+                *value = Value::Number(i64::into(whole));
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
 }
 
 /// Does to an object what the kustomizations and the settings say.

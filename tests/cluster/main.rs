@@ -16,6 +16,8 @@ mod killed;
 mod kinds;
 mod leader;
 mod outages;
+mod plugin_check;
+mod plugin_install;
 mod scenarios;
 mod secrets_hidden;
 mod stage;

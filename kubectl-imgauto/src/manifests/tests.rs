@@ -110,3 +110,10 @@ fn the_registry_of_an_image_is_found_again() {
     );
     assert_eq!(registry_of("r.example.com/mine:1"), None);
 }
+
+#[test]
+fn whole_numbers_have_no_fraction() {
+    let mut value = json!({"a": [0.0, 2.5, 3], "b": {"c": -1.0}, "d": "0.0"});
+    write_whole_numbers(&mut value);
+    assert_eq!(value, json!({"a": [0, 2.5, 3], "b": {"c": -1}, "d": "0.0"}));
+}
