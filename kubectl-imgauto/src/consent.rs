@@ -1,7 +1,5 @@
 //! Consent of the user before something is lost.
 
-use std::io::Write as _;
-
 use tokio::sync::oneshot;
 
 use crate::error::CliError;

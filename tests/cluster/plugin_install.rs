@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::stage::Answer;
-use crate::workloads::rolls_out;
 
 /// Flux's controllers, of which the last two write what imgauto writes.
 const FLUX: [&str; 4] = [
@@ -278,6 +277,15 @@ fn flux_is_respected_adopted_and_given_back() {
 ";
     assert_eq!((answer.code, answer.stderr.as_str()), (1, refusal));
     desk.does("install --adopt --dry-run=server");
+    let answer = desk.imgauto("install --adopt --dry-run=client -o yaml");
+    let flux = checkout().join("manifests/flux");
+    let built = run(desk.namespace.kubectl().arg("kustomize").arg(&flux));
+    assert_eq!(
+        objects(&answer.stdout),
+        objects(&built),
+        "{}",
+        answer.stderr
+    );
     assert_eq!(desk.writes(), []);
 
     let said = desk.does("install --adopt");
@@ -296,7 +304,6 @@ fn flux_is_respected_adopted_and_given_back() {
     assert_eq!(definitions.len(), 1, "{definitions:?}");
     assert_eq!(definitions[0].name, "imageinventories.imgauto.dev");
     // What is installed is what the folder for Flux's clusters says.
-    let manifests = checkout().join("manifests/flux");
     let difference = [
         "diff",
         "--server-side",
@@ -471,17 +478,6 @@ fn who_may_not_install_is_told_what_is_missing() {
     assert_eq!(answer.code, 1);
     let refusal = "✗ cannot list Deployment: not allowed\n    deployments.apps is forbidden: ";
     assert!(answer.stderr.contains(refusal), "{}", answer.stderr);
-}
-
-#[test]
-fn an_installed_reconciler_is_rolled_out_by_an_ordinary_kubectl_too() {
-    let plane = ControlPlane::private();
-    let desk = Desk::new(&plane);
-    let mut export = desk.namespace.imgauto();
-    let manifests = run(export.args(["install", "--export", "-n", desk.namespace.name()]));
-    // Its namespace is there already, and stays as it is.
-    desk.namespace.apply(&manifests);
-    rolls_out(&desk.namespace, "imgauto-reconciler");
 }
 
 fn repository() -> String {

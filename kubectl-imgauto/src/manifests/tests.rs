@@ -33,10 +33,10 @@ fn every_file_that_kustomize_applies_is_built_in() {
     }
     let built_in: BTreeSet<_> = FILES
         .iter()
-        .map(|File(_, path, _)| (*path).to_owned())
+        .map(|File(path, _)| (*path).to_owned())
         .collect();
     assert_eq!(built_in, wanted);
-    for File(_, path, text) in FILES {
+    for File(path, text) in FILES {
         assert_eq!(
             text,
             std::fs::read_to_string(folder().join(path)).unwrap(),
