@@ -137,6 +137,13 @@ impl CliError {
         self.status
     }
 
+    /// Returns what happened first, without a mark and without advice.
+    pub(crate) fn headline(&self) -> &str {
+        self.problems
+            .first()
+            .map_or("", |problem| problem.message.as_str())
+    }
+
     /// Returns what happened and where, without marks.
     pub(crate) fn lines(&self) -> Vec<String> {
         let problems = self.problems.iter().flat_map(|problem| {

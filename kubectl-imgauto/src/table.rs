@@ -1,6 +1,6 @@
 //! Tables: byte for byte as flux lays them out, or fitted to a terminal.
 
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr};
 
 /// Rows of cells below a row of headings.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +30,7 @@ impl Table {
     }
 
     /// Lays it out as flux does: cells are filled up, and each is followed by a tab; of the headings the last one
-    /// is followed by a blank instead.
+    /// is followed by a blank instead. A cell with several lines makes its row as high.
     pub(crate) fn as_flux(&self, headings: Headings) -> String {
         let widths = self.widths(headings);
         let mut text = String::new();
@@ -39,14 +39,24 @@ impl Table {
             text += &cells.join("\t");
             text += " \n";
         }
-        for row in &self.rows {
-            for cell in filled(row, &widths) {
+        for line in self.rows.iter().flat_map(|row| lines_of(row)) {
+            for cell in filled(&line, &widths) {
                 text += &cell;
                 text.push('\t');
             }
             text.push('\n');
         }
         text
+    }
+
+    /// The same, with a blank for each end of a line within a cell: people read rows, and terminals have few lines.
+    pub(crate) fn on_one_line_each(&self) -> Self {
+        let joined = |cell: &String| cell.split_whitespace().collect::<Vec<_>>().join(" ");
+        let rows = self.rows.iter();
+        Self {
+            headings: self.headings.clone(),
+            rows: rows.map(|row| row.iter().map(joined).collect()).collect(),
+        }
     }
 
     /// Lays it out with two blanks between columns and none at the end of a line.
@@ -97,7 +107,8 @@ impl Table {
         let head = (headings == Headings::Shown).then_some(&self.headings);
         for line in head.into_iter().chain(&self.rows) {
             for (width, cell) in widths.iter_mut().zip(line) {
-                *width = cell.width().max(*width);
+                let widest = cell.split('\n').map(UnicodeWidthStr::width).max();
+                *width = widest.unwrap_or(0).max(*width);
             }
         }
         widths
@@ -106,6 +117,19 @@ impl Table {
 
 /// What a shortened column keeps at least.
 const SHORTEST: usize = 8;
+
+/// The lines of a row. Below a cell that has fewer lines than others flux puts two blanks.
+fn lines_of(row: &[String]) -> Vec<Vec<String>> {
+    let cells: Vec<Vec<&str>> = row.iter().map(|cell| cell.split('\n').collect()).collect();
+    let height = cells.iter().map(Vec::len).max().unwrap_or(0);
+    let line = |at: usize| {
+        let parts = cells
+            .iter()
+            .map(|lines| lines.get(at).copied().unwrap_or("  "));
+        parts.map(str::to_owned).collect()
+    };
+    (0..height).map(line).collect()
+}
 
 fn filled(cells: &[String], widths: &[usize]) -> Vec<String> {
     let cells = cells.iter().zip(widths);
@@ -157,6 +181,22 @@ mod tests {
         assert_eq!(
             table().as_flux(Headings::Hidden).lines().next(),
             Some("podinfo\tTrue \ta message that is rather long\t")
+        );
+    }
+
+    #[test]
+    fn a_cell_with_several_lines_makes_its_row_as_high() {
+        let mut table = Table::new(&["A", "MESSAGE"]);
+        table
+            .rows
+            .push(vec!["x".to_owned(), "one\ntwo, longer\n".to_owned()]);
+        assert_eq!(
+            table.as_flux(Headings::Shown),
+            "A\tMESSAGE     \nx\tone        \t\n  \ttwo, longer\t\n  \t           \t\n"
+        );
+        assert_eq!(
+            table.on_one_line_each().aligned(Headings::Shown),
+            "A  MESSAGE\nx  one two, longer\n"
         );
     }
 

@@ -2,6 +2,7 @@
 //! text as well as on the checkout.
 
 mod architecture;
+mod docs;
 mod kustomize;
 mod manifests;
 mod sources;

@@ -16,6 +16,9 @@ use crate::error::CliError;
 use crate::kubeconfig;
 use crate::session::Session;
 
+#[cfg(test)]
+mod tests;
+
 /// How this program calls itself.
 const AGENT: &str = concat!("kubectl-imgauto/", env!("CARGO_PKG_VERSION"));
 

@@ -45,9 +45,7 @@ fn answered(status: &Status, attempt: Attempt<'_>) -> CliError {
     } = attempt;
     let kind = what.split(' ').next().unwrap_or(what);
     if is_unknown_kind(status) {
-        let message =
-            format!("cannot {verb} {kind}: this cluster has no kind {kind} in {api_version}");
-        return with_installation(CliError::failure(message), api_version);
+        return unknown_kind(verb, kind, api_version);
     }
     match status.code {
         401 => CliError::failure(format!(
@@ -61,6 +59,12 @@ fn answered(status: &Status, attempt: Attempt<'_>) -> CliError {
             )),
         _ => CliError::failure(format!("cannot {verb} {what}: {}", status.message)),
     }
+}
+
+/// Says that the cluster does not serve a kind, and how it gets there.
+pub(crate) fn unknown_kind(verb: &str, kind: &str, api_version: &str) -> CliError {
+    let message = format!("cannot {verb} {kind}: this cluster has no kind {kind} in {api_version}");
+    with_installation(CliError::failure(message), api_version)
 }
 
 /// Adds how the kinds of a group get into a cluster.

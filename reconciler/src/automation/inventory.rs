@@ -117,6 +117,7 @@ fn problems(plan: &Plan) -> Vec<InventoryProblem> {
             .line
             .map(|line| i64::try_from(line).unwrap_or(i64::MAX)),
         reason: problem.reason.clone(),
+        ..InventoryProblem::default()
     });
     problems.collect()
 }
@@ -168,7 +169,7 @@ async fn write(
     if let Some(before) = &before {
         keep_commits(&mut entries, before);
     }
-    let after = Inventory::new(source, entries, problems);
+    let after = Inventory::new(source, entries, problems, Vec::new());
     if before
         .as_ref()
         .is_some_and(|before| says_the_same(before, &after))
@@ -269,7 +270,7 @@ mod tests {
             revision: revision.into(),
             ..InventorySource::default()
         };
-        Inventory::new(source, entries, problems(&plan()))
+        Inventory::new(source, entries, problems(&plan()), Vec::new())
     }
 
     #[test]

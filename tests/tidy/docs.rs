@@ -1,0 +1,44 @@
+//! What the documents must name.
+
+use engine::delivery::{Reason, State};
+
+use crate::read;
+
+/// The states without a row and the reasons without a section, and sections that are neither, in the order of the document.
+fn complaints(document: &str) -> Vec<String> {
+    let sections = document
+        .lines()
+        .filter_map(|line| line.strip_prefix("### "));
+    let sections: Vec<_> = sections.collect();
+    let reasons: Vec<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
+    let mut complaints = Vec::new();
+    for state in State::ALL {
+        let row = format!("\n| {state} | ");
+        if !document.contains(&row) {
+            complaints.push(format!("no row for {state}"));
+        }
+    }
+    if sections != reasons {
+        complaints.push(format!(
+            "sections {sections:?} are not the reasons {reasons:?}"
+        ));
+    }
+    for reason in Reason::ALL {
+        let begin = format!("### {reason}\n\nLink: {}. ", reason.link());
+        if !document.contains(&begin) {
+            complaints.push(format!("{reason} does not name its link"));
+        }
+    }
+    complaints
+}
+
+#[test]
+fn states_and_reasons_are_documented_in_their_order() {
+    let document = read("docs/status.md");
+    assert_eq!(complaints(&document), Vec::<String>::new());
+
+    let without = document.replace("### PathExcluded", "### PathIncluded");
+    assert_eq!(complaints(&without).len(), 2);
+    let without = document.replace("\n| Drifted |", "\n| Adrift |");
+    assert_eq!(complaints(&without), ["no row for Drifted"]);
+}
