@@ -364,7 +364,7 @@ fn uninstall_takes_what_install_made() {
     let last = "✔ Namespace imgauto-system deleted (dry run)\n✔ uninstall finished (dry run)\n";
     assert!(said.ends_with(last), "{said}");
     let answer = desk.imgauto("uninstall");
-    let end = "standard input is no terminal\n  next: kubectl imgauto uninstall --yes -n imgauto-system\n";
+    let end = "✗ uninstall asks before it deletes, and there is no terminal to ask on\n  next: kubectl imgauto uninstall --yes -n imgauto-system\n";
     assert_eq!(answer.code, 2);
     assert!(answer.stderr.ends_with(end), "{}", answer.stderr);
     assert_eq!(desk.writes(), before);
