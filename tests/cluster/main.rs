@@ -24,6 +24,8 @@ mod plugin_events;
 mod plugin_get;
 mod plugin_logs;
 mod running;
+mod plugin_create;
+mod plugin_verbs;
 mod scenarios;
 mod secrets_hidden;
 mod stage;

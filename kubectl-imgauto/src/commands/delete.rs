@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args, session: &mut Session<'_>) -> Result<ExitStatus, 
         )
         .next(format!("kubectl imgauto delete {words} --yes")));
     }
-    let namespace = session.namespace()?;
+    let namespace = session.namespace_to_look_in()?;
     let cluster = Cluster::open(session)?;
     let work = Work {
         consent: if asks { Consent::Asked } else { Consent::Given },

@@ -52,7 +52,7 @@ pub(crate) fn run(args: &Args, session: &mut Session<'_>) -> Result<ExitStatus, 
         )
         .next("leave --wait=false out, or use kubectl imgauto resume"));
     }
-    let namespace = session.namespace()?;
+    let namespace = session.namespace_to_look_in()?;
     let cluster = Cluster::open(session)?;
     let mut work = Work {
         args,

@@ -29,7 +29,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, session: &mut Session<'_>) -> Result<ExitStatus, CliError> {
     let missing = |kind: Kind| format!("{} name is required", kind.human());
     let subjects = args.words.read("suspend", missing)?;
-    let namespace = session.namespace()?;
+    let namespace = session.namespace_to_look_in()?;
     let cluster = Cluster::open(session)?;
     let work = Work {
         args,

@@ -32,7 +32,7 @@ pub(super) fn run<D: Draft>(
         false => Basis::Unknown,
     };
     let name = draft.build(common, basis)?.name_any();
-    let namespace = session.namespace()?;
+    let namespace = session.namespace_to_look_in()?;
     let limit = Limit::of(session.globals);
     let reached = Cluster::open(session).and_then(|cluster| {
         let objects = Objects::<D::Kind>::new(&cluster.client, &namespace);
