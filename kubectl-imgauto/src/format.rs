@@ -20,7 +20,7 @@ use crate::flag_value::quoted;
 use crate::noun::nearest;
 
 pub(crate) use layout::{Width, lay_out};
-pub(crate) use sort::sort_by;
+pub(crate) use sort::Order;
 
 use jsonpath::{Mistake, Template};
 

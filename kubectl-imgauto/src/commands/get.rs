@@ -20,7 +20,7 @@ use serde_json::Value;
 use crate::cluster::Cluster;
 use crate::error::{CliError, ExitStatus};
 use crate::flag_value;
-use crate::format::{self, Format, Width, lay_out};
+use crate::format::{self, Format, Order, Width, lay_out};
 use crate::noun::{self, Noun, Target};
 use crate::session::Session;
 use crate::table::Headings;
@@ -31,7 +31,7 @@ pub(in crate::commands) use rows::text;
 use select::Selection;
 
 /// The nouns it takes.
-const NOUNS: &[Noun] = &[
+pub(crate) const NOUNS: &[Noun] = &[
     Noun::Repository,
     Noun::Policy,
     Noun::Update,
@@ -115,6 +115,7 @@ enum Need {
 struct View {
     format: Format,
     headings: Headings,
+    order: Option<Order>,
     columns: rows::Columns,
     zone: TimeZone,
     width: Width,
@@ -183,8 +184,8 @@ fn show(
     let mut found = asked.found;
     for objects in &mut found {
         objects.retain(|object| selection.takes(object));
-        if let Some(field) = &args.sort_by {
-            format::sort_by(field, objects)?;
+        if let Some(order) = &view.order {
+            *objects = order.sort(std::mem::take(objects))?;
         }
     }
     let is_single =
@@ -279,6 +280,7 @@ impl View {
         Ok(Self {
             width: Width::of(&format, session.environment),
             format,
+            order: args.sort_by.as_deref().map(Order::parse).transpose()?,
             headings: match args.no_headers {
                 true => Headings::Hidden,
                 false => Headings::Shown,

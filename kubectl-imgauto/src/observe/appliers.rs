@@ -76,6 +76,13 @@ struct SourceSpec {
     suspend: bool,
     #[serde(rename = "ref")]
     reference: Option<GitReference>,
+    #[serde(rename = "secretRef")]
+    secret: Option<SecretReference>,
+}
+
+#[derive(Debug, Deserialize)]
+struct SecretReference {
+    name: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -150,6 +157,12 @@ impl Appliers {
     pub(super) fn checkout_of(&self, repository: &ObjectKey) -> Option<Reference> {
         let spec = &self.repositories.found.get(repository)?.spec;
         Some(reference(spec.reference.as_ref()))
+    }
+
+    /// The Secret of a GitRepository; `None` if it has none, or is not known.
+    pub(super) fn secret_of(&self, repository: &ObjectKey) -> Option<String> {
+        let spec = &self.repositories.found.get(repository)?.spec;
+        spec.secret.as_ref().map(|secret| secret.name.clone())
     }
 
     fn hidden(&self) -> impl Iterator<Item = String> {

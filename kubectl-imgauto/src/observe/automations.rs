@@ -79,12 +79,16 @@ impl<'a> Automations<'a> {
         let checkout = self.checkout_branch(key, object);
         let last_push = status.and_then(|status| status.last_push_commit.clone());
         let age = |time| self.world.age(time);
+        let source = source_of(key, object);
         AutomationFacts {
             name: name(key),
             selects: match automation.takes(labels) {
                 true => Selects::Takes,
                 false => Selects::LeavesOut,
             },
+            selector: wanted_labels(object),
+            source_secret: self.appliers.secret_of(&source),
+            source: name(&source),
             is_suspended: object.spec.suspend,
             path: path_of(object).to_owned(),
             ready: condition_of(conditions, api::keys::READY, *object),
@@ -106,8 +110,7 @@ impl<'a> Automations<'a> {
     fn checkout_branch(&self, key: &ObjectKey, object: &ImageUpdateAutomation) -> Option<String> {
         let git = object.spec.git.as_ref();
         let own = git.and_then(|git| git.checkout.as_ref());
-        let source = &object.spec.source_ref;
-        let source = ObjectKey::new(source.namespace_or(&key.namespace), &source.name);
+        let source = source_of(key, object);
         let checked_out = match own {
             Some(checkout) => reference(Some(&checkout.reference)),
             None => self.appliers.checkout_of(&source)?,
@@ -150,6 +153,20 @@ impl Automation<'_> {
             .as_ref()
             .is_none_or(|selector| selector.matches(labels))
     }
+}
+
+/// The GitRepository an automation works on.
+fn source_of(key: &ObjectKey, object: &ImageUpdateAutomation) -> ObjectKey {
+    let source = &object.spec.source_ref;
+    ObjectKey::new(source.namespace_or(&key.namespace), &source.name)
+}
+
+/// The labels a policy has to carry to be taken in.
+fn wanted_labels(object: &ImageUpdateAutomation) -> Vec<String> {
+    let selector = object.spec.policy_selector.as_ref();
+    let labels = selector.and_then(|selector| selector.match_labels.as_ref());
+    let labels = labels.into_iter().flatten();
+    labels.map(|(key, value)| format!("{key}={value}")).collect()
 }
 
 fn push_branch(object: &ImageUpdateAutomation) -> Option<String> {

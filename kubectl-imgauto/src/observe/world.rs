@@ -192,6 +192,12 @@ fn facts(key: &ObjectKey, repository: &ImageRepository, now: Timestamp) -> Repos
             tags: scan.tag_count,
             age: age(now, scan.scan_time.as_ref()),
         }),
+        secret: repository
+            .spec
+            .secret_ref
+            .as_ref()
+            .map(|secret| secret.name.clone()),
+        is_shared: repository.spec.access_from.is_some(),
     }
 }
 

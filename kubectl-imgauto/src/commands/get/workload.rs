@@ -93,10 +93,8 @@ fn check(args: &Args) -> Result<(), CliError> {
     ];
     let given = flags.iter().find(|(_, given)| *given);
     given.map_or(Ok(()), |(flag, _)| {
-        Err(
-            CliError::usage(format!("{flag} is not for workloads"))
-                .next("kubectl imgauto status --watch shows how they change"),
-        )
+        Err(CliError::usage(format!("{flag} is not for workloads"))
+            .next("kubectl imgauto status --watch shows how they change"))
     })
 }
 
@@ -228,7 +226,10 @@ async fn objects(
 
 /// Asks for one object by its name if only one is meant, else for all of a kind.
 fn query(kind: WorkloadKind, scope: &Scope) -> Query {
-    let (group, version) = kind.api_version().split_once('/').unwrap_or(("", kind.api_version()));
+    let (group, version) = kind
+        .api_version()
+        .split_once('/')
+        .unwrap_or(("", kind.api_version()));
     let gvk = GroupVersionKind::gvk(group, version, kind.kind());
     Query {
         kind: Kind {

@@ -5,8 +5,10 @@ use engine::delivery::State;
 use engine::image::Reference;
 use jiff::Timestamp;
 
+use crate::observe::{
+    Certainty, Committed, Ending, Origin, Progress, Role, Row, Running, Workload,
+};
 use crate::session::printable;
-use crate::observe::{Certainty, Committed, Ending, Origin, Progress, Role, Row, Running, Workload};
 
 /// What stands where there is nothing to show.
 pub(crate) const NOTHING: &str = "-";

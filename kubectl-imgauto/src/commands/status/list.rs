@@ -170,7 +170,12 @@ fn laid_out(rows: &[&Row], view: &View, columns: &[Column]) -> Table {
     let mut table = Table::new(&headings);
     table.rows = rows
         .iter()
-        .map(|row| columns.iter().map(|column| cell(row, *column, view)).collect())
+        .map(|row| {
+            columns
+                .iter()
+                .map(|column| cell(row, *column, view))
+                .collect()
+        })
         .collect();
     table
 }

@@ -96,7 +96,10 @@ mod tests {
             screen.draw("three\n", SIZE),
             "\u{1b}[2A\rthree\u{1b}[K\n\u{1b}[J"
         );
-        assert_eq!(screen.draw("four\n", SIZE), "\u{1b}[1A\rfour\u{1b}[K\n\u{1b}[J");
+        assert_eq!(
+            screen.draw("four\n", SIZE),
+            "\u{1b}[1A\rfour\u{1b}[K\n\u{1b}[J"
+        );
     }
 
     #[test]

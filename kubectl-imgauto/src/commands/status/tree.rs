@@ -187,7 +187,10 @@ impl Tree {
         let indent = first.width() - trunk.width() - own.width();
         let rest = format!("{trunk}{below}{}", " ".repeat(indent));
         let room = self.style.width.unwrap_or(usize::MAX);
-        let lines = wrapped(&cells::plain(&leaf.detail), room.saturating_sub(first.width()));
+        let lines = wrapped(
+            &cells::plain(&leaf.detail),
+            room.saturating_sub(first.width()),
+        );
         let mut text = String::new();
         for (index, line) in lines.iter().enumerate() {
             let start = if index == 0 { &first } else { &rest };

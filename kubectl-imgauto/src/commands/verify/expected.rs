@@ -77,7 +77,11 @@ impl Expected {
 
     /// Compares tag and digest; what only one of the two sides has does not count.
     pub(crate) fn compare_version(&self, tag: Option<&str>, digest: Option<&str>) -> Likeness {
-        let same_tag = self.tag.as_deref().zip(tag).map(|(left, right)| left == right);
+        let same_tag = self
+            .tag
+            .as_deref()
+            .zip(tag)
+            .map(|(left, right)| left == right);
         let same_digest = self.digest.as_deref().zip(digest);
         let same_digest = same_digest.map(|(left, right)| left == right);
         match (same_tag, same_digest) {
@@ -117,8 +121,16 @@ mod tests {
             ("nginx:1.27", "ghcr.io/x/nginx:1.27", Likeness::Other),
             ("a/b:1", &format!("a/b:1@{digest}"), Likeness::Same),
             ("a/b:1", &format!("a/b@{digest}"), Likeness::Incomparable),
-            (&format!("a/b@{digest}"), &format!("a/b:1@{digest}"), Likeness::Same),
-            (&format!("a/b:1@{digest}"), &format!("a/b:1@{other}"), Likeness::Other),
+            (
+                &format!("a/b@{digest}"),
+                &format!("a/b:1@{digest}"),
+                Likeness::Same,
+            ),
+            (
+                &format!("a/b:1@{digest}"),
+                &format!("a/b:1@{other}"),
+                Likeness::Other,
+            ),
             ("a/b:1", "a/b:", Likeness::Other),
         ];
         for (want, image, likeness) in rows {
