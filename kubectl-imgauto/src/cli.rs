@@ -56,7 +56,7 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Write the manifest of a resource
+    /// Create or change a resource, or write its manifest
     Create(Box<create::Args>),
     /// Run the whole automation on a checkout: scan, choose, edit, and if asked for commit and push
     Run(run::Args),

@@ -378,7 +378,7 @@ fn missing_kinds_and_rights_are_told_with_a_way_out() {
 fn mistakes_end_with_2() {
     let namespace = ControlPlane::shared().namespace("get-mistakes");
     let rows: [(&[&str], &str); 8] = [
-        (&[], "there is no word for what to get"),
+        (&[], "what to get has to be named"),
         (&["polcy"], "did you mean policy?"),
         (
             &["all", "--watch"],
