@@ -8,6 +8,7 @@
 mod argo;
 mod completion;
 mod crowd;
+mod delivery;
 mod flux_cli;
 mod getting_started;
 mod ground;
@@ -31,6 +32,8 @@ mod plugin_verbs;
 mod scenarios;
 mod secrets_hidden;
 mod stage;
+mod status;
 mod takeover;
+mod verify;
 mod workloads;
 mod writes;
