@@ -1,6 +1,6 @@
 //! The marked lines of Git: which of them stands behind which container, and which cannot work.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use api::image_inventory::{Inventory, InventoryEntry, InventoryField};
 use api::{ImageInventory, ImageUpdateAutomation};
@@ -122,6 +122,18 @@ impl Lines {
             lost.extend(problems.map(|problem| stray::lost(problem, &key, known_of)));
             branches.insert(key, source.branch);
         }
+        let live: HashSet<(&str, i64)> = lines
+            .iter()
+            .map(|line| (line.file.as_str(), line.line))
+            .collect();
+        // A reconciler that looks after one namespace does not know whose lines others are.
+        lost.retain(|lost: &Lost| {
+            let place = (
+                lost.stray.file.as_str(),
+                lost.stray.line.unwrap_or_default(),
+            );
+            !live.contains(&place)
+        });
         Self::new(lines, lost, branches, gaps, known)
     }
 
