@@ -11,6 +11,7 @@ pub(crate) mod status;
 pub(crate) mod tags;
 pub(crate) mod verify;
 pub(crate) mod version;
+pub(crate) mod why;
 
 mod automation;
 pub(crate) mod inputs;

@@ -166,7 +166,9 @@ fn wanted_labels(object: &ImageUpdateAutomation) -> Vec<String> {
     let selector = object.spec.policy_selector.as_ref();
     let labels = selector.and_then(|selector| selector.match_labels.as_ref());
     let labels = labels.into_iter().flatten();
-    labels.map(|(key, value)| format!("{key}={value}")).collect()
+    labels
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect()
 }
 
 fn push_branch(object: &ImageUpdateAutomation) -> Option<String> {
