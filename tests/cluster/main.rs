@@ -6,8 +6,10 @@
 )]
 
 mod argo;
+mod completion;
 mod crowd;
 mod flux_cli;
+mod getting_started;
 mod ground;
 mod guide;
 mod idle;
@@ -16,6 +18,12 @@ mod killed;
 mod kinds;
 mod leader;
 mod outages;
+mod plugin_events;
+mod plugin_get;
+mod plugin_logs;
+mod running;
+mod plugin_create;
+mod plugin_verbs;
 mod scenarios;
 mod secrets_hidden;
 mod stage;

@@ -73,7 +73,9 @@ fn with_installation(error: CliError, api_version: &str) -> CliError {
         error
             .next("kubectl imgauto install")
             .next("flux install --components-extra=image-reflector-controller,image-automation-controller")
-    } else if api_version.starts_with(api::keys::IMGAUTO_GROUP) {
+    } else if api_version.starts_with(api::keys::IMGAUTO_GROUP)
+        || api_version == api::keys::SOURCE_API_VERSION
+    {
         error.next("kubectl imgauto install")
     } else {
         error.next("kubectl api-versions lists what this cluster has")
@@ -119,6 +121,24 @@ mod tests {
     or: flux install --components-extra=image-reflector-controller,image-automation-controller
 "
         );
+    }
+
+    #[test]
+    fn an_installation_brings_what_automations_work_on_too() {
+        let error = status(serde_json::json!({
+            "status": "Failure", "message": "404 page not found\n", "reason": "NotFound", "code": 404,
+        }));
+        for api_version in ["source.toolkit.fluxcd.io/v1", "imgauto.dev/v1alpha1"] {
+            let attempt = Attempt {
+                api_version,
+                ..LIST
+            };
+            let text = refused(&error, attempt).render(Markers::Flux);
+            assert!(
+                text.ends_with("  next: kubectl imgauto install\n"),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -3,9 +3,9 @@
 pub(in crate::commands) mod feed;
 mod fetch;
 mod rows;
-mod screen;
 mod select;
 mod watch;
+pub(in crate::commands) mod workload;
 
 #[cfg(test)]
 mod tests;
@@ -17,9 +17,10 @@ use kube::core::ApiResource;
 use serde_json::Value;
 
 use crate::cluster::Cluster;
+use crate::commands::inputs;
 use crate::error::{CliError, ExitStatus};
 use crate::flag_value;
-use crate::format::{self, Format, Width, lay_out};
+use crate::format::{self, Format, Order, Width, for_reader, lay_out};
 use crate::noun::{self, Noun, Target};
 use crate::session::Session;
 use crate::table::Headings;
@@ -30,7 +31,13 @@ pub(in crate::commands) use rows::text;
 use select::Selection;
 
 /// The nouns it takes.
-const NOUNS: &[Noun] = &[Noun::Repository, Noun::Policy, Noun::Update, Noun::All];
+pub(crate) const NOUNS: &[Noun] = &[
+    Noun::Repository,
+    Noun::Policy,
+    Noun::Update,
+    Noun::Workload(None),
+    Noun::All,
+];
 
 /// What `-o` takes.
 const FORMATS: &[&str] = &["wide", "json", "yaml", "name", "jsonpath"];
@@ -42,9 +49,11 @@ const FORMATS: &[&str] = &["wide", "json", "yaml", "name", "jsonpath"];
   kubectl imgauto get policy podinfo -o yaml
   kubectl imgauto get updates --ready=false
   kubectl imgauto get policies -o jsonpath='{range .items[*]}{.metadata.name} {.status.latestRef.tag}{\"\\n\"}{end}'
-  kubectl imgauto get images all --all-namespaces")]
+  kubectl imgauto get images all --all-namespaces
+  kubectl imgauto get workloads -A
+  kubectl imgauto get workload deployment/podinfo -o image")]
 pub(crate) struct Args {
-    /// What to get: repository, policy, update or all, and names if not all of them; also NOUN/NAME
+    /// What to get: repository, policy, update, workload or all, and names if not all of them; also NOUN/NAME
     #[arg(value_name = "NOUN [NAME…]")]
     words: Vec<String>,
     /// Look in all namespaces
@@ -106,6 +115,7 @@ enum Need {
 struct View {
     format: Format,
     headings: Headings,
+    order: Option<Order>,
     columns: rows::Columns,
     zone: TimeZone,
     width: Width,
@@ -115,9 +125,12 @@ struct View {
 pub(crate) fn run(args: &Args, session: &mut Session<'_>) -> Result<ExitStatus, CliError> {
     let targets = noun::targets(&args.words, "get", NOUNS)?;
     if targets.is_empty() {
-        return Err(CliError::usage("there is no word for what to get")
+        return Err(CliError::usage("what to get has to be named")
             .next("kubectl imgauto get all -A")
             .next("kubectl imgauto get --help"));
+    }
+    if workload::are_meant(&targets)? {
+        return workload::run(targets, args, session);
     }
     let queries = queries(&targets);
     if let (true, [_, _, ..]) = (args.watch, queries.as_slice()) {
@@ -142,7 +155,7 @@ pub(crate) fn run(args: &Args, session: &mut Session<'_>) -> Result<ExitStatus, 
     }
     let limit = session.globals.timeout;
     let asked = cluster.run_within(
-        limit.try_into().unwrap_or_default(),
+        inputs::timeout(limit),
         async { Ok(fetch::all(&cluster.client, &queries, place).await) },
         || CliError::timed_out(format!("no answer from the API server within {limit}")),
     )?;
@@ -171,8 +184,8 @@ fn show(
     let mut found = asked.found;
     for objects in &mut found {
         objects.retain(|object| selection.takes(object));
-        if let Some(field) = &args.sort_by {
-            format::sort_by(field, objects)?;
+        if let Some(order) = &view.order {
+            *objects = order.sort(std::mem::take(objects))?;
         }
     }
     let is_single =
@@ -180,11 +193,13 @@ fn show(
     let text = match &view.format {
         Format::Document(document) if is_single => {
             let object = found.into_iter().flatten().next();
-            object.map_or_else(|| Ok(String::new()), |object| document.objects(object))?
+            let text = object.map_or_else(|| Ok(String::new()), |object| document.objects(object));
+            for_reader(&text?, session.environment)
         }
         Format::Document(document) => {
             let objects = found.into_iter().flatten().collect();
-            document.objects(format::list(objects))?
+            let text = document.objects(format::list(objects))?;
+            for_reader(&text, session.environment)
         }
         _ => {
             let tables = queries.iter().zip(&found);
@@ -267,6 +282,7 @@ impl View {
         Ok(Self {
             width: Width::of(&format, session.environment),
             format,
+            order: args.sort_by.as_deref().map(Order::parse).transpose()?,
             headings: match args.no_headers {
                 true => Headings::Hidden,
                 false => Headings::Shown,

@@ -118,7 +118,9 @@ impl Scope {
     /// Whether the user named workloads by kind or name, and not all of what is there.
     pub(crate) fn names_workloads(&self) -> bool {
         let is_workload = |target: &Target| matches!(target.noun, Noun::Workload(_));
-        self.targets.iter().any(|target| is_workload(target) && target.name.is_some())
+        self.targets
+            .iter()
+            .any(|target| is_workload(target) && target.name.is_some())
     }
 
     /// Whether a container is one of those that are meant.
@@ -167,13 +169,11 @@ impl Scope {
             let named = |row: &Row| names(target, &row.workload);
             match target.noun {
                 Noun::Policy | Noun::Update => (!rows.iter().any(tied)).then(|| {
-                    CliError::usage(format!(
-                        "no workload is tied to {word} {name} of {place}"
-                    ))
-                    .next(format!("kubectl imgauto why {word}/{name}{}", self.flag()))
+                    CliError::failure(format!("no workload is tied to {word} {name} of {place}"))
+                        .next(format!("kubectl imgauto why {word}/{name}{}", self.flag()))
                 }),
                 _ => (!rows.iter().any(named)).then(|| {
-                    CliError::usage(format!("there is no {word} {name} in {place}"))
+                    CliError::failure(format!("there is no {word} {name} in {place}"))
                         .next(format!("kubectl imgauto get workloads{}", self.flag()))
                 }),
             }

@@ -4,9 +4,9 @@ pub(crate) mod attention;
 pub(crate) mod cells;
 mod changed;
 pub(crate) mod document;
-mod follow;
+pub(in crate::commands) mod follow;
 pub(crate) mod list;
-mod screen;
+pub(in crate::commands) mod screen;
 pub(crate) mod style;
 mod tree;
 pub(crate) mod wrap;
@@ -114,9 +114,7 @@ pub(crate) fn run(args: &Args, session: &mut Session<'_>) -> Result<ExitStatus, 
     let limit = inputs::timeout(session.globals.timeout);
     let late = || CliError::timed_out("the API server did not answer in time");
     let look = question.look(&cluster);
-    let report = cluster
-        .run_within(limit, look, late)
-        .map_err(untold)?;
+    let report = cluster.run_within(limit, look, late).map_err(untold)?;
     question.scope.check(&report.rows).map_err(untold)?;
     show(&question, &report, session)
 }
@@ -260,9 +258,10 @@ fn hidden(question: &Question, report: &Report) -> Option<String> {
     if question.selection.unmanaged == Choice::Shown {
         return None;
     }
-    let unmanaged = report.rows.iter().filter(|row| {
-        row.judgement.state == State::Unmanaged && question.scope.covers(row)
-    });
+    let unmanaged = report
+        .rows
+        .iter()
+        .filter(|row| row.judgement.state == State::Unmanaged && question.scope.covers(row));
     match unmanaged.count() {
         0 => None,
         1 => Some("1 container has no policy; --unmanaged shows it".to_owned()),

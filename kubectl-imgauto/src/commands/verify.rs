@@ -1,6 +1,6 @@
 //! `verify`: whether the containers of workloads are what they are expected to be, as a gate.
 
-mod expected;
+pub(crate) mod expected;
 mod question;
 mod report;
 mod telling;
@@ -83,7 +83,10 @@ pub(crate) struct Args {
 
 /// Verifies, once or until it is so.
 pub(crate) fn run(args: &Args, session: &mut Session<'_>) -> Result<ExitStatus, CliError> {
-    let format = Format::parse(&args.output, &["image", "table", "json", "yaml", "jsonpath"])?;
+    let format = Format::parse(
+        &args.output,
+        &["image", "table", "json", "yaml", "jsonpath"],
+    )?;
     let scope = args.scope.read("verify", session)?;
     let question = question(args, &scope)?;
     let gate = Gate { scope, question };
@@ -184,7 +187,9 @@ impl Gate {
     async fn look(&self, cluster: &Cluster) -> Result<Seen, CliError> {
         let report = self.scope.look(cluster, None);
         let mut report = report.await.map_err(CliError::undecided)?;
-        self.scope.check(&report.rows)?;
+        self.scope
+            .check(&report.rows)
+            .map_err(CliError::undecided)?;
         report.rows.retain(|row| self.scope.covers(row));
         let mut question = self.question.clone();
         if let Expectation::ChoiceOf { policy, chosen } = &mut question.expectation {

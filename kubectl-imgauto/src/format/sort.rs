@@ -8,29 +8,40 @@ use super::jsonpath::{self, Path};
 use super::misread;
 use crate::error::CliError;
 
-/// Sorts objects by a field, as kubectl does: those without it come first, and equal ones stay in their order.
-///
-/// `field` is a path such as `.metadata.name` or `{.status.lastPushTime}`.
-pub(crate) fn sort_by(field: &str, objects: &mut [Value]) -> Result<(), CliError> {
-    let path = Path::parse(field).map_err(|mistake| misread("--sort-by", field, &mistake))?;
-    let mut keys = Vec::new();
-    for object in objects.iter() {
-        let key = path.first(object).map_err(|error| {
-            CliError::failure(format!("--sort-by: cannot follow {field}: {error}"))
-        })?;
-        keys.push(key.cloned());
+/// The order by a field.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Order {
+    field: String,
+    path: Path,
+}
+
+impl Order {
+    /// Reads a path such as `.metadata.name` or `{.status.lastPushTime}`.
+    pub(crate) fn parse(field: &str) -> Result<Self, CliError> {
+        let path = Path::parse(field).map_err(|mistake| misread("--sort-by", field, &mistake))?;
+        Ok(Self {
+            field: field.to_owned(),
+            path,
+        })
     }
-    if !objects.is_empty() && keys.iter().all(Option::is_none) {
-        return Err(
-            CliError::failure(format!("--sort-by: no object has the field {field}"))
-                .next("-o json shows what there is"),
-        );
+
+    /// Sorts objects as kubectl does: those without the field come first, and equal ones stay in their order.
+    pub(crate) fn sort(&self, objects: Vec<Value>) -> Result<Vec<Value>, CliError> {
+        let field = &self.field;
+        let keyed = objects.into_iter().map(|object| {
+            let key = self.path.first(&object).map_err(|error| {
+                CliError::failure(format!("--sort-by: cannot follow {field}: {error}"))
+            })?;
+            Ok((key.cloned(), object))
+        });
+        let mut keyed: Vec<_> = keyed.collect::<Result<_, CliError>>()?;
+        if !keyed.is_empty() && keyed.iter().all(|(key, _)| key.is_none()) {
+            let error = CliError::failure(format!("--sort-by: no object has the field {field}"));
+            return Err(error.next("-o json shows what there is"));
+        }
+        keyed.sort_by(|(left, _), (right, _)| compare(left.as_ref(), right.as_ref()));
+        Ok(keyed.into_iter().map(|(_, object)| object).collect())
     }
-    let mut places: Vec<_> = (0..objects.len()).collect();
-    places.sort_by(|left, right| compare(keys[*left].as_ref(), keys[*right].as_ref()));
-    let sorted: Vec<_> = places.iter().map(|place| objects[*place].clone()).collect();
-    objects.clone_from_slice(&sorted);
-    Ok(())
 }
 
 fn compare(left: Option<&Value>, right: Option<&Value>) -> Ordering {

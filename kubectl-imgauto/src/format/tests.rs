@@ -113,24 +113,19 @@ fn reports_keep_the_order_of_their_fields() {
 #[test]
 fn objects_are_sorted_by_a_field() {
     let object = |name: &str, n: Value| json!({"name": name, "n": n});
-    let mut objects = [
+    let objects = vec![
         object("c", json!(10)),
         object("a", json!(9.5)),
         object("b", Value::Null),
         json!({"name": "d"}),
     ];
-    let names = |objects: &[Value]| {
-        let names = objects
-            .iter()
-            .map(|object| object["name"].as_str().unwrap());
-        names.collect::<String>()
+    let sorted = |field: &str| {
+        let sorted = Order::parse(field)?.sort(objects.clone())?;
+        let names = sorted.iter().map(|object| object["name"].as_str().unwrap());
+        Ok::<_, CliError>(names.collect::<String>())
     };
-    sort_by(".n", &mut objects).unwrap();
-    assert_eq!(names(&objects), "dbac");
-    sort_by("{.name}", &mut objects).unwrap();
-    assert_eq!(names(&objects), "abcd");
-    let error = sort_by(".nothing", &mut objects).unwrap_err();
-    assert_eq!(error.status(), ExitStatus::No);
-    let error = sort_by(".a[", &mut objects).unwrap_err();
-    assert_eq!(error.status(), ExitStatus::Usage);
+    assert_eq!(sorted(".n").unwrap(), "dbac");
+    assert_eq!(sorted("{.name}").unwrap(), "abcd");
+    assert_eq!(sorted(".nothing").unwrap_err().status(), ExitStatus::No);
+    assert_eq!(sorted(".a[").unwrap_err().status(), ExitStatus::Usage);
 }

@@ -101,6 +101,7 @@ fn a_terminal_of_80_columns_gets_ages_and_shorter_messages() {
     let view = View {
         format: Format::Table,
         headings: Headings::Shown,
+        order: None,
         columns: in_all_namespaces(),
         zone: TimeZone::UTC,
         width: Width::Columns(80),

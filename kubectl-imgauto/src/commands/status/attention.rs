@@ -37,36 +37,36 @@ pub(super) fn render(rows: &[&Row], view: &View) -> String {
 }
 
 /// One container that needs attention.
-struct Entry<'a> {
+struct Entry {
     place: String,
     message: String,
-    next: &'a str,
+    next: String,
 }
 
-fn entries<'a>(needy: &[&'a Row], all: &[&Row], view: &View) -> Vec<Entry<'a>> {
-    let entry = |row: &&'a Row| {
+fn entries(needy: &[&Row], all: &[&Row], view: &View) -> Vec<Entry> {
+    let entry = |row: &&Row| {
         let siblings = all.iter().filter(|other| other.workload == row.workload);
         let place = match view.namespaces {
             Namespaces::Shown => cells::short_place(&row.workload),
             Namespaces::Hidden => cells::short_name(&row.workload),
         };
         Entry {
-            place: if siblings.count() > 1 {
+            place: cells::plain(&if siblings.count() > 1 {
                 format!("{place} {}", row.container)
             } else {
                 place
-            },
+            }),
             message: match cells::explanation(row) {
                 nothing if nothing.is_empty() => row.judgement.state.to_string(),
                 text => text,
             },
-            next: row.next.as_deref().unwrap_or_default(),
+            next: cells::plain(row.next.as_deref().unwrap_or_default()),
         }
     };
     needy.iter().map(entry).collect()
 }
 
-fn beside(entries: &[Entry<'_>]) -> String {
+fn beside(entries: &[Entry]) -> String {
     let places = entries.iter().map(|entry| entry.place.width()).max();
     let messages = entries.iter().map(|entry| entry.message.width()).max();
     let mut text = String::new();
@@ -80,7 +80,7 @@ fn beside(entries: &[Entry<'_>]) -> String {
     text
 }
 
-fn below(entries: &[Entry<'_>], view: &View, width: usize) -> String {
+fn below(entries: &[Entry], view: &View, width: usize) -> String {
     let mut text = String::new();
     for entry in entries {
         text += &format!("  {}\n", view.style.paint(Mark::Bad, &entry.place));

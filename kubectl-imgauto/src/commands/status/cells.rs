@@ -5,7 +5,10 @@ use engine::delivery::State;
 use engine::image::Reference;
 use jiff::Timestamp;
 
-use crate::observe::{Certainty, Committed, Ending, Origin, Progress, Role, Row, Running, Workload};
+use crate::observe::{
+    Certainty, Committed, Ending, Origin, Progress, Role, Row, Running, Workload,
+};
+use crate::session::printable;
 
 /// What stands where there is nothing to show.
 pub(crate) const NOTHING: &str = "-";
@@ -196,13 +199,19 @@ pub(crate) fn is_under_way(row: &Row) -> bool {
     end == Some(Ending::UnderWay)
 }
 
+/// A text in one line, without anything that would steer a terminal.
+pub(crate) fn plain(text: &str) -> String {
+    let words: Vec<_> = text.split(['\n', '\r', '\t']).collect();
+    printable(&words.join(" ")).into_owned()
+}
+
 /// The reason and what is said of it, as far as there is anything.
 pub(crate) fn explanation(row: &Row) -> String {
-    let judgement = &row.judgement;
-    match judgement.reason {
-        Some(reason) if judgement.message.is_empty() => reason.to_string(),
-        Some(reason) => format!("{reason}: {}", judgement.message),
-        None => judgement.message.clone(),
+    let message = plain(&row.judgement.message);
+    match row.judgement.reason {
+        Some(reason) if message.is_empty() => reason.to_string(),
+        Some(reason) => format!("{reason}: {message}"),
+        None => message,
     }
 }
 

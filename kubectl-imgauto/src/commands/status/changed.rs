@@ -62,7 +62,10 @@ fn describe(row: &Row, style: Style) -> String {
         parts.push(cells::rollout(row));
     }
     parts.extend(Some(cells::explanation(row)).filter(|text| !text.is_empty()));
-    format!("{sign} {place} {}: {}", row.container, parts.join(", "))
+    format!(
+        "{sign} {}",
+        cells::plain(&format!("{place} {}: {}", row.container, parts.join(", ")))
+    )
 }
 
 /// The line for a change, with the moment it was seen.

@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::cells;
-use crate::observe::{Certainty, Committed, Ending, Origin, Progress, Report, Row, Running, Wanted};
+use crate::observe::{
+    Certainty, Committed, Ending, Origin, Progress, Report, Row, Running, Wanted,
+};
 
 /// Group and version of the documents that commands print.
 pub(crate) const API_VERSION: &str = "cli.imgauto.dev/v1alpha1";
@@ -124,7 +126,11 @@ impl<'a> Item<'a> {
             wanted: row.wanted.as_ref().map(Choice::new),
             git: row.git.as_ref().map(Commit::new),
             running: row.running.iter().map(Pods::new).collect(),
-            rollout: row.rollout.as_ref().filter(|_| row.workload.kind != WorkloadKind::CronJob).map(Rollout::new),
+            rollout: row
+                .rollout
+                .as_ref()
+                .filter(|_| row.workload.kind != WorkloadKind::CronJob)
+                .map(Rollout::new),
             state: judgement.state.as_str(),
             reason: judgement.reason.map(|reason| reason.as_str()),
             message: &judgement.message,

@@ -13,7 +13,6 @@ use super::screen::{Screen, Size};
 use super::{Question, Until, cells, tell_missing, untold};
 use crate::changes::Changes;
 use crate::cluster::Cluster;
-use crate::commands::inputs;
 use crate::environment::Environment;
 use crate::error::{CliError, ExitStatus};
 use crate::format::{Document, Format};
@@ -71,11 +70,16 @@ async fn watch(
         if last.is_none() {
             question.scope.check(&report.rows).map_err(untold)?;
         }
-        if last.as_ref().is_none_or(|last| last.missing != report.missing) {
+        if last
+            .as_ref()
+            .is_none_or(|last| last.missing != report.missing)
+        {
             tell_missing(&report, session);
         }
         let look = began.elapsed();
-        if output.show(question, &report, session)? == Reader::Gone || holds(until, question, &report) {
+        if output.show(question, &report, session)? == Reader::Gone
+            || holds(until, question, &report)
+        {
             return Ok(ExitStatus::Done);
         }
         let next = changes.next(look);
@@ -100,8 +104,7 @@ fn holds(until: Option<Until>, question: &Question, report: &Report) -> bool {
         .map(|row| row.judgement.state)
         .filter(|state| *state != State::Unmanaged)
         .peekable();
-    managed.peek().is_some()
-        && managed.all(|state| matches!(state, State::Synced | State::Pinned))
+    managed.peek().is_some() && managed.all(|state| matches!(state, State::Synced | State::Pinned))
 }
 
 /// How changes are shown.
@@ -163,8 +166,10 @@ impl Output {
 }
 
 /// Whether the cursor may be moved: on a terminal that can do it, for people who did not ask for plain text.
-fn moves_cursor(environment: &Environment) -> bool {
-    let is_dumb = environment.variable("TERM").is_some_and(|term| term == "dumb");
+pub(in crate::commands) fn moves_cursor(environment: &Environment) -> bool {
+    let is_dumb = environment
+        .variable("TERM")
+        .is_some_and(|term| term == "dumb");
     let is_plain = environment.variable("NO_COLOR").is_some();
     environment.stdout_is_terminal && !is_dumb && !is_plain
 }
@@ -185,7 +190,7 @@ fn draw(
 }
 
 /// The size the terminal has now: users drag its corners while they watch.
-fn size(environment: &Environment) -> Size {
+pub(in crate::commands) fn size(environment: &Environment) -> Size {
     let size = terminal_size::terminal_size_of(std::io::stdout());
     match size.map(|(width, height)| (usize::from(width.0), usize::from(height.0))) {
         Some((columns, lines)) if columns > 0 && lines > 0 => Size { columns, lines },
@@ -204,9 +209,8 @@ fn tell(change: &Change<'_>, format: &Format, at: Timestamp) -> Result<String, C
     };
     match (format, row) {
         (Format::Document(form), Some(row)) => {
-            let item = serde_json::to_value(Item::new(row)).map_err(|error| {
-                CliError::failure(format!("cannot write the report: {error}"))
-            })?;
+            let item = serde_json::to_value(Item::new(row))
+                .map_err(|error| CliError::failure(format!("cannot write the report: {error}")))?;
             told(form, &item)
         }
         (Format::Name, Some(row)) => Ok(cells::resource_name(&row.workload) + "\n"),

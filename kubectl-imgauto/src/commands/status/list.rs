@@ -170,7 +170,12 @@ fn laid_out(rows: &[&Row], view: &View, columns: &[Column]) -> Table {
     let mut table = Table::new(&headings);
     table.rows = rows
         .iter()
-        .map(|row| columns.iter().map(|column| cell(row, *column, view)).collect())
+        .map(|row| {
+            columns
+                .iter()
+                .map(|column| cell(row, *column, view))
+                .collect()
+        })
         .collect();
     table
 }
@@ -197,7 +202,7 @@ fn cell(row: &Row, column: Column, view: &View) -> String {
         (Breadth::Usual, Some(_)) => Digests::Short,
         _ => Digests::Whole,
     };
-    match column {
+    let text = match column {
         Column::Namespace => row.workload.namespace.clone(),
         Column::Workload => cells::short_name(&row.workload),
         Column::Container => cells::container(row),
@@ -218,7 +223,8 @@ fn cell(row: &Row, column: Column, view: &View) -> String {
             .as_ref()
             .and_then(cells::place)
             .unwrap_or_else(|| cells::NOTHING.to_owned()),
-    }
+    };
+    cells::plain(&text)
 }
 
 fn rollout(row: &Row, view: &View) -> String {

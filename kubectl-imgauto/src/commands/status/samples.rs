@@ -129,7 +129,13 @@ pub(crate) fn progress(desired: i32, updated: i32, available: i32, end: Ending) 
 
 /// The Deployment of the guide, of which everything is known.
 pub(crate) fn podinfo() -> Row {
-    let mut row = managed("default", WorkloadKind::Deployment, "podinfo", "5.0.3", "5.0.3");
+    let mut row = managed(
+        "default",
+        WorkloadKind::Deployment,
+        "podinfo",
+        "5.0.3",
+        "5.0.3",
+    );
     row.container = "podinfod".to_owned();
     row.image = "ghcr.io/stefanprodan/podinfo:5.0.3".to_owned();
     row.wanted = row.wanted.map(|wanted| Wanted {
@@ -206,7 +212,13 @@ pub(crate) fn fleet() -> Vec<Row> {
         running: vec![pods("7.2.0", "sha256:4", 2), pods("7.2.1", "sha256:5", 1)],
         rollout: Some(progress(3, 1, 2, Ending::UnderWay)),
         judgement: judgement(State::RollingOut, None, "1 of 3 pods are new"),
-        ..managed("staging", WorkloadKind::StatefulSet, "queue", "7.2.1", "7.2.1")
+        ..managed(
+            "staging",
+            WorkloadKind::StatefulSet,
+            "queue",
+            "7.2.1",
+            "7.2.1",
+        )
     };
     vec![podinfo(), web, tool, api, report, queue]
 }

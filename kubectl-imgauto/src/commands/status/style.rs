@@ -75,7 +75,11 @@ impl Style {
     /// The style for standard output.
     pub(crate) fn of(session: &Session<'_>) -> Self {
         let terminal = session.environment.stdout_is_terminal;
-        let colored = wants_color(session.globals.color_choice(), session.environment, terminal);
+        let colored = wants_color(
+            session.globals.color_choice(),
+            session.environment,
+            terminal,
+        );
         Self {
             markers: Markers::of(session.globals),
             color: if colored { Color::On } else { Color::Off },

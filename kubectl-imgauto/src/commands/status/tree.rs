@@ -38,6 +38,7 @@ pub(crate) fn render(rows: &[&Row], now: Timestamp, style: Style) -> String {
     steps.dedup();
     for (index, step) in steps.iter().enumerate() {
         let label = if index == 0 { "\nnext:" } else { "  or:" };
+        let step = cells::plain(step);
         text += &format!("{label} {step}\n");
     }
     style.plain(text)
@@ -143,7 +144,7 @@ impl Tree {
 
     fn container(&self, row: &Row, containers: usize, branch: Branch) -> String {
         let (own, below) = self.glyphs.of_branch(branch);
-        let mut text = format!("{own}{}\n", cells::container(row));
+        let mut text = format!("{own}{}\n", cells::plain(&cells::container(row)));
         let mut leaves = Vec::new();
         if containers > 1 || Mark::of(row.judgement.state) != Mark::Good {
             leaves.push(self.state(row));
@@ -178,14 +179,18 @@ impl Tree {
     /// One leaf; what does not fit goes on below itself.
     fn leaf(&self, leaf: &Leaf, trunk: &str, branch: Branch, values: usize) -> String {
         let (own, below) = self.glyphs.of_branch(branch);
+        let value = cells::plain(&leaf.value);
         let label = format!("{trunk}{own}{:<7}  ", leaf.label);
-        let values = if leaf.value.is_empty() { 0 } else { values + 3 };
-        let gap = values.saturating_sub(leaf.value.width());
-        let first = format!("{label}{}{}", leaf.value, " ".repeat(gap));
+        let values = if value.is_empty() { 0 } else { values + 3 };
+        let gap = values.saturating_sub(value.width());
+        let first = format!("{label}{value}{}", " ".repeat(gap));
         let indent = first.width() - trunk.width() - own.width();
         let rest = format!("{trunk}{below}{}", " ".repeat(indent));
         let room = self.style.width.unwrap_or(usize::MAX);
-        let lines = wrapped(&leaf.detail, room.saturating_sub(first.width()));
+        let lines = wrapped(
+            &cells::plain(&leaf.detail),
+            room.saturating_sub(first.width()),
+        );
         let mut text = String::new();
         for (index, line) in lines.iter().enumerate() {
             let start = if index == 0 { &first } else { &rest };

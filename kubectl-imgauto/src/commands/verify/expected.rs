@@ -8,18 +8,18 @@ use crate::observe::Wanted;
 
 /// An image, as far as it is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Expected {
+pub(crate) struct Expected {
     /// The repository; `None` if it does not matter.
-    pub(super) repository: Option<String>,
+    pub(crate) repository: Option<String>,
     /// The tag; `None` where only a digest is asked for.
-    pub(super) tag: Option<String>,
+    pub(crate) tag: Option<String>,
     /// The digest; `None` where it is not known.
-    pub(super) digest: Option<String>,
+    pub(crate) digest: Option<String>,
 }
 
 /// How an image compares with what is expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Likeness {
+pub(crate) enum Likeness {
     /// It is that image.
     Same,
     /// It is another one.
@@ -30,7 +30,7 @@ pub(super) enum Likeness {
 
 impl Expected {
     /// What a policy chose. The repository does not matter: a marker may stand on the tag of a mirror's image.
-    pub(super) fn of_choice(wanted: &Wanted) -> Self {
+    pub(crate) fn of_choice(wanted: &Wanted) -> Self {
         Self {
             repository: None,
             tag: Some(wanted.tag.clone()),
@@ -39,7 +39,7 @@ impl Expected {
     }
 
     /// Just a tag.
-    pub(super) fn of_tag(tag: &str) -> Self {
+    pub(crate) fn of_tag(tag: &str) -> Self {
         Self {
             repository: None,
             tag: Some(tag.to_owned()),
@@ -48,7 +48,7 @@ impl Expected {
     }
 
     /// A whole image.
-    pub(super) fn of_image(image: &Reference) -> Self {
+    pub(crate) fn of_image(image: &Reference) -> Self {
         Self {
             repository: Some(repository(image)),
             tag: image.tag().map(str::to_owned),
@@ -57,7 +57,7 @@ impl Expected {
     }
 
     /// Tells whether an image is of the repository that is asked for.
-    pub(super) fn has_repository_of(&self, image: &str) -> bool {
+    pub(crate) fn has_repository_of(&self, image: &str) -> bool {
         let Some(wanted) = &self.repository else {
             return true;
         };
@@ -65,7 +65,7 @@ impl Expected {
     }
 
     /// Compares an image, as the spec of a workload or the status of a pod names it.
-    pub(super) fn compare(&self, image: &str) -> Likeness {
+    pub(crate) fn compare(&self, image: &str) -> Likeness {
         if !self.has_repository_of(image) {
             return Likeness::Other;
         }
@@ -76,8 +76,12 @@ impl Expected {
     }
 
     /// Compares tag and digest; what only one of the two sides has does not count.
-    pub(super) fn compare_version(&self, tag: Option<&str>, digest: Option<&str>) -> Likeness {
-        let same_tag = self.tag.as_deref().zip(tag).map(|(left, right)| left == right);
+    pub(crate) fn compare_version(&self, tag: Option<&str>, digest: Option<&str>) -> Likeness {
+        let same_tag = self
+            .tag
+            .as_deref()
+            .zip(tag)
+            .map(|(left, right)| left == right);
         let same_digest = self.digest.as_deref().zip(digest);
         let same_digest = same_digest.map(|(left, right)| left == right);
         match (same_tag, same_digest) {
@@ -88,7 +92,7 @@ impl Expected {
     }
 
     /// Its tag, or else its digest.
-    pub(super) fn version(&self) -> Cow<'_, str> {
+    pub(crate) fn version(&self) -> Cow<'_, str> {
         let version = self.tag.as_deref().or(self.digest.as_deref());
         version.unwrap_or_default().into()
     }
@@ -117,8 +121,16 @@ mod tests {
             ("nginx:1.27", "ghcr.io/x/nginx:1.27", Likeness::Other),
             ("a/b:1", &format!("a/b:1@{digest}"), Likeness::Same),
             ("a/b:1", &format!("a/b@{digest}"), Likeness::Incomparable),
-            (&format!("a/b@{digest}"), &format!("a/b:1@{digest}"), Likeness::Same),
-            (&format!("a/b:1@{digest}"), &format!("a/b:1@{other}"), Likeness::Other),
+            (
+                &format!("a/b@{digest}"),
+                &format!("a/b:1@{digest}"),
+                Likeness::Same,
+            ),
+            (
+                &format!("a/b:1@{digest}"),
+                &format!("a/b:1@{other}"),
+                Likeness::Other,
+            ),
             ("a/b:1", "a/b:", Likeness::Other),
         ];
         for (want, image, likeness) in rows {

@@ -23,9 +23,8 @@ pub(super) fn render(
     match format {
         Format::Document(form) => {
             let value = serde_json::to_value(VerifyReport::new(report, answers));
-            let value = value.map_err(|error| {
-                CliError::failure(format!("cannot write the report: {error}"))
-            })?;
+            let value = value
+                .map_err(|error| CliError::failure(format!("cannot write the report: {error}")))?;
             form.report(&value)
         }
         Format::Table => Ok(table(answers, Style::of(session))),
@@ -55,7 +54,10 @@ pub(super) fn table(answers: &[Answer<'_>], style: Style) -> String {
         "EQUAL",
     ];
     let mut table = Table::new(&headings);
-    table.rows = answers.iter().map(|answer| cells_of(answer, style)).collect();
+    table.rows = answers
+        .iter()
+        .map(|answer| cells_of(answer, style))
+        .collect();
     let text = match style.width {
         // Names give way first, the answer never.
         Some(width) => table.fitted(Headings::Shown, width, &[4, 2, 1, 3, 0]),

@@ -81,7 +81,9 @@ fn what_runs_is_compared_with_what_the_policy_chose() {
     };
     choice_is(
         &[behind],
-        &[&format!("{WEB} running 5.0.0, wanted 5.0.3 [SourceOutdated]")],
+        &[&format!(
+            "{WEB} running 5.0.0, wanted 5.0.3 [SourceOutdated]"
+        )],
         ExitStatus::No,
     );
 }
@@ -95,9 +97,18 @@ fn a_rollout_has_to_be_complete() {
         ..web("5.0.3", "5.0.3")
     };
     let rows = [
-        (rolling(1, 2, Ending::UnderWay), "rolling out, 1 of 2 updated"),
-        (rolling(2, 1, Ending::UnderWay), "rolling out, 1 of 2 available"),
-        (rolling(2, 2, Ending::UnderWay), "rolling out, old pods are ending"),
+        (
+            rolling(1, 2, Ending::UnderWay),
+            "rolling out, 1 of 2 updated",
+        ),
+        (
+            rolling(2, 1, Ending::UnderWay),
+            "rolling out, 1 of 2 available",
+        ),
+        (
+            rolling(2, 2, Ending::UnderWay),
+            "rolling out, old pods are ending",
+        ),
         (
             rolling(2, 0, Ending::Failed),
             "the rollout does not get on, 0 of 2 are ready",
@@ -114,7 +125,11 @@ fn a_rollout_has_to_be_complete() {
             ExitStatus::No,
         );
         let answers = [row.clone()];
-        let answers = question(Expectation::Choice).answers(&answers).remove(0).verdict.hope();
+        let answers = question(Expectation::Choice)
+            .answers(&answers)
+            .remove(0)
+            .verdict
+            .hope();
         assert_eq!(answers, hope);
         let spec = Question {
             demands: Demands {
@@ -130,7 +145,11 @@ fn a_rollout_has_to_be_complete() {
 #[test]
 fn pods_that_were_changed_by_hand_are_found_although_the_rollout_is_complete() {
     let changed = Row {
-        judgement: judgement(State::Drifted, Some(Reason::ManualChange), "a pod was edited"),
+        judgement: judgement(
+            State::Drifted,
+            Some(Reason::ManualChange),
+            "a pod was edited",
+        ),
         ..web("5.0.3", "5.0.0")
     };
     choice_is(
@@ -139,7 +158,11 @@ fn pods_that_were_changed_by_hand_are_found_although_the_rollout_is_complete() {
         ExitStatus::No,
     );
     // The runtime names another tag of the same image.
-    choice_is(&[web("5.0.3", "latest")], &[&format!("{WEB} equal")], ExitStatus::Done);
+    choice_is(
+        &[web("5.0.3", "latest")],
+        &[&format!("{WEB} equal")],
+        ExitStatus::Done,
+    );
 }
 
 #[test]
@@ -166,7 +189,9 @@ fn no_choice_and_no_policy_are_no_answer() {
     };
     choice_is(
         &[waiting],
-        &[&format!("{WEB} ? policy flux-system/web has not chosen a tag")],
+        &[&format!(
+            "{WEB} ? policy flux-system/web has not chosen a tag"
+        )],
         ExitStatus::Usage,
     );
     let alone = unmanaged("default", WorkloadKind::Pod, "tool", "busybox");
@@ -205,7 +230,10 @@ fn the_user_may_expect_an_image_or_a_tag() {
     let image = |text: &str| question(Expectation::Image(Reference::parse(text).unwrap()));
     let tag = |text: &str| question(Expectation::Tag(text.to_owned()));
     let rows = [web("5.0.0", "5.0.0")];
-    assert_eq!(asked(&image("ghcr.io/acme/web:5.0.0"), &rows).1, ExitStatus::Done);
+    assert_eq!(
+        asked(&image("ghcr.io/acme/web:5.0.0"), &rows).1,
+        ExitStatus::Done
+    );
     assert_eq!(asked(&tag("5.0.0"), &rows).1, ExitStatus::Done);
     assert_eq!(
         asked(&tag("5.0.3"), &rows).0,
@@ -245,17 +273,29 @@ fn the_choice_of_another_policy_may_be_expected() {
         })
     };
     let rows = [web("5.0.0", "5.0.0")];
-    assert_eq!(asked(&of(Some("ghcr.io/acme/web:5.0.0")), &rows).1, ExitStatus::Done);
-    assert_eq!(asked(&of(Some("ghcr.io/acme/web:5.0.1")), &rows).1, ExitStatus::No);
+    assert_eq!(
+        asked(&of(Some("ghcr.io/acme/web:5.0.0")), &rows).1,
+        ExitStatus::Done
+    );
+    assert_eq!(
+        asked(&of(Some("ghcr.io/acme/web:5.0.1")), &rows).1,
+        ExitStatus::No
+    );
     assert_eq!(
         asked(&of(None), &rows).0,
-        [format!("{WEB} ? policy flux-system/other has not chosen a tag")]
+        [format!(
+            "{WEB} ? policy flux-system/other has not chosen a tag"
+        )]
     );
     let mut own = of(Some("mirror.local/web:5.0.0"));
     if let Expectation::ChoiceOf { policy, .. } = &mut own.expectation {
         *policy = ObjectKey::new("flux-system", "web");
     }
-    assert_eq!(asked(&own, &rows).1, ExitStatus::Done, "a marker ties a mirror");
+    assert_eq!(
+        asked(&own, &rows).1,
+        ExitStatus::Done,
+        "a marker ties a mirror"
+    );
 }
 
 #[test]
@@ -268,7 +308,10 @@ fn git_and_digests_count_when_asked_for() {
         ..question(Expectation::Choice)
     };
     let uncommitted = Row {
-        git: Some(crate::commands::status::samples::committed("5.0.0", Origin::Status)),
+        git: Some(crate::commands::status::samples::committed(
+            "5.0.0",
+            Origin::Status,
+        )),
         ..web("5.0.3", "5.0.3")
     };
     assert_eq!(
@@ -289,7 +332,10 @@ fn git_and_digests_count_when_asked_for() {
         },
         ..question(Expectation::Choice)
     };
-    assert_eq!(asked(&digest, &[web("5.0.3", "5.0.3")]).1, ExitStatus::Usage);
+    assert_eq!(
+        asked(&digest, &[web("5.0.3", "5.0.3")]).1,
+        ExitStatus::Usage
+    );
     let reflected = |wanted: &str| {
         let mut row = web("5.0.3", "5.0.3");
         if let Some(choice) = &mut row.wanted {

@@ -223,18 +223,22 @@ fn digest(row: &Row, expected: &Expected, demands: Demands) -> Option<Verdict> {
         ));
     };
     if row.running.is_empty() {
-        return Some(Verdict::unknown("nothing runs whose digest could be compared"));
+        return Some(Verdict::unknown(
+            "nothing runs whose digest could be compared",
+        ));
     }
     let short = |digest| cells::short_digest(digest, Digests::Short);
-    row.running.iter().find_map(|running| match running.digest.as_deref() {
-        Some(digest) if digest == wanted => None,
-        Some(digest) => Some(Verdict::different(format!(
-            "running {}, wanted {}",
-            short(digest),
-            short(wanted)
-        ))),
-        None => Some(Verdict::unknown("a pod does not tell the digest it runs")),
-    })
+    row.running
+        .iter()
+        .find_map(|running| match running.digest.as_deref() {
+            Some(digest) if digest == wanted => None,
+            Some(digest) => Some(Verdict::different(format!(
+                "running {}, wanted {}",
+                short(digest),
+                short(wanted)
+            ))),
+            None => Some(Verdict::unknown("a pod does not tell the digest it runs")),
+        })
 }
 
 /// Why it is not there yet, as far as the state tells.

@@ -68,7 +68,10 @@ fn is_over(answers: &[Answer<'_>]) -> bool {
     let all_equal = answers
         .iter()
         .all(|answer| answer.verdict == Verdict::Equal);
-    all_equal || answers.iter().any(|answer| answer.verdict.hope() == Hope::Lost)
+    all_equal
+        || answers
+            .iter()
+            .any(|answer| answer.verdict.hope() == Hope::Lost)
 }
 
 /// Says what did not come in time.
@@ -82,10 +85,7 @@ fn late(last: Option<&Seen>) -> CliError {
             return None;
         };
         let place = place(&answer);
-        let error = CliError::timed_out(format!(
-            "{place}: timed out, {text}{}",
-            because(&answer)
-        ));
+        let error = CliError::timed_out(format!("{place}: timed out, {text}{}", because(&answer)));
         Some(match &answer.row.next {
             Some(step) => error.next(step.clone()),
             None => error,

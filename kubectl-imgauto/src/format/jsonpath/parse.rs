@@ -17,8 +17,7 @@ pub(crate) struct Mistake {
 /// Reads a whole template.
 pub(super) fn template(text: &str) -> Result<Vec<Piece>, Mistake> {
     let text: Vec<char> = text.chars().collect();
-    let mut reader = Reader::new(&text, 0);
-    let pieces = reader.pieces(None)?;
+    let (pieces, _) = Reader::new(&text, 0).pieces(Level::Outside)?;
     Ok(pieces)
 }
 
@@ -53,6 +52,22 @@ enum Closing {
     AtBrace,
     /// With the text.
     AtEnd,
+}
+
+/// What pieces are in.
+#[derive(Clone, Copy, PartialEq)]
+enum Level {
+    /// In the template alone.
+    Outside,
+    /// In a range.
+    InRange,
+}
+
+/// What pieces end with.
+#[derive(Clone, Copy, PartialEq)]
+enum Ending {
+    OfRange,
+    OfText,
 }
 
 /// What stands between two braces.
@@ -99,10 +114,8 @@ impl<'a> Reader<'a> {
         rest.take(prefix.len()).eq(prefix.chars())
     }
 
-    /// Reads pieces up to the end of the range that was opened at `opened`, or up to the end.
-    ///
-    /// A range that is never ended goes on to the end, as with kubectl.
-    fn pieces(&mut self, opened: Option<usize>) -> Result<Vec<Piece>, Mistake> {
+    /// Reads pieces up to the end of the range they are in, or else of the text.
+    fn pieces(&mut self, level: Level) -> Result<(Vec<Piece>, Ending), Mistake> {
         let mut pieces = Vec::new();
         while let Some(letter) = self.peek() {
             if letter != '{' {
@@ -118,16 +131,23 @@ impl<'a> Reader<'a> {
             let action = self.action(Closing::AtBrace)?;
             match action.keyword.map(|(keyword, _)| keyword) {
                 Some(Keyword::Range) => {
-                    let body = self.pieces(Some(brace))?;
+                    let (body, ending) = self.pieces(Level::InRange)?;
                     let over = action.steps;
+                    let rest = body.clone();
                     pieces.push(Piece::Range { over, body });
+                    if ending == Ending::OfText {
+                        // kubectl does not know where such a range ends, and prints its pieces once more behind it.
+                        pieces.extend(rest);
+                    }
                 }
-                Some(Keyword::End) if opened.is_some() => return Ok(pieces),
+                Some(Keyword::End) if level == Level::InRange => {
+                    return Ok((pieces, Ending::OfRange));
+                }
                 Some(Keyword::End) => return Err(self.mistake("there is no range to end", brace)),
                 None => pieces.push(Piece::Values(action.steps)),
             }
         }
-        Ok(pieces)
+        Ok((pieces, Ending::OfText))
     }
 
     fn action(&mut self, closing: Closing) -> Result<Action, Mistake> {
