@@ -6,7 +6,7 @@ use reconciler::resources::ObjectKey;
 use super::expected::Expected;
 use super::verdict::{Demands, Verdict, judge};
 use crate::commands::status::cells;
-use crate::observe::{Role, Row, Workload};
+use crate::observe::{Role, Row};
 
 /// What is asked.
 #[derive(Clone, Debug)]
@@ -67,16 +67,13 @@ impl Question {
     fn of_workload<'a>(&self, rows: &'a [Row]) -> Vec<Answer<'a>> {
         let meant = self.meant(rows);
         if !meant.is_empty() {
-            return meant
-                .into_iter()
-                .map(|row| self.of_container(row))
-                .collect();
+            return meant.into_iter().map(|row| self.of_container(row)).collect();
         }
         match (self.subject, rows.first()) {
             (Subject::Named, Some(row)) => vec![Answer {
                 row,
                 expected: None,
-                verdict: Verdict::undecidable(self.nothing_meant(&row.workload)),
+                verdict: Verdict::undecidable(self.nothing_meant()),
             }],
             _ => Vec::new(),
         }
@@ -117,11 +114,7 @@ impl Question {
             .iter()
             .filter(|row| expected.has_repository_of(&row.image))
             .collect();
-        if same.is_empty() {
-            self.sole(rows)
-        } else {
-            same
-        }
+        if same.is_empty() { self.sole(rows) } else { same }
     }
 
     /// The only ordinary container of a workload that the user named.
@@ -133,24 +126,21 @@ impl Question {
         }
     }
 
-    fn nothing_meant(&self, workload: &Workload) -> String {
-        let name = cells::long_name(workload);
+    fn nothing_meant(&self) -> String {
         match &self.expectation {
             Expectation::Choice => {
                 "no policy looks after it; --image or --tag says what is expected".to_owned()
             }
             Expectation::ChoiceOf { policy, .. } => {
-                format!("policy {policy} is not about any of the containers of {name}")
+                format!("policy {policy} is about none of its containers")
             }
-            Expectation::Image(image) => {
-                format!(
-                    "no container of {name} has the image {}/{}",
-                    image.registry(),
-                    image.repository()
-                )
-            }
+            Expectation::Image(image) => format!(
+                "none of its containers has the image {}/{}",
+                image.registry(),
+                image.repository()
+            ),
             Expectation::Tag(_) => {
-                format!("{name} has several containers; --image says which one is meant")
+                "it has several containers; --image says which one is meant".to_owned()
             }
         }
     }
