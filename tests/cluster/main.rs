@@ -14,6 +14,7 @@ mod getting_started;
 mod ground;
 mod guide;
 mod idle;
+mod install_page;
 mod inventory;
 mod killed;
 mod kinds;
