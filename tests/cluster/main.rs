@@ -17,6 +17,7 @@ mod kinds;
 mod leader;
 mod outages;
 mod scenarios;
+mod scenes;
 mod secrets_hidden;
 mod stage;
 mod takeover;
