@@ -13,7 +13,7 @@ use crate::commands::inputs;
 use crate::error::CliError;
 use crate::session::Session;
 
-pub(crate) use refusal::{Attempt, refused};
+pub(crate) use refusal::{Attempt, is_unknown_kind, refused, unknown_kind};
 
 /// The name under which this program writes fields: its own, so that what flux or kubectl own stays theirs.
 pub(crate) const FIELD_MANAGER: &str = "kubectl-imgauto";

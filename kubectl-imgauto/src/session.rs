@@ -95,6 +95,7 @@ impl Session<'_> {
     }
 
     fn tell(&mut self, text: &str) {
+        let text = &self.globals.invocation.told(text);
         // Nobody is left to be told when standard error is gone.
         let _ = self.stderr.write_all(printable(text).as_bytes());
     }

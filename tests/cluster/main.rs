@@ -6,21 +6,33 @@
 )]
 
 mod argo;
+mod completion;
 mod crowd;
+mod delivery;
 mod flux_cli;
+mod getting_started;
 mod ground;
 mod guide;
 mod idle;
+mod install_page;
 mod inventory;
 mod killed;
 mod kinds;
 mod leader;
 mod outages;
+mod plugin_check;
 mod plugin_create;
+mod plugin_events;
+mod plugin_get;
+mod plugin_install;
+mod plugin_logs;
 mod plugin_verbs;
+mod running;
 mod scenarios;
 mod secrets_hidden;
 mod stage;
+mod status;
 mod takeover;
+mod verify;
 mod workloads;
 mod writes;

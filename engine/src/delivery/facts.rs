@@ -89,6 +89,10 @@ pub struct RepositoryFacts {
     pub ready: Option<Condition>,
     /// The last scan that succeeded.
     pub scan: Option<ScanFacts>,
+    /// `spec.secretRef`: the Secret with credentials.
+    pub secret: Option<String>,
+    /// Whether `spec.accessFrom` lets other namespaces use it.
+    pub is_shared: bool,
 }
 
 /// A scan that succeeded.
@@ -238,6 +242,12 @@ pub struct AutomationFacts {
     pub name: Name,
     /// Whether its `policySelector` takes the policy in.
     pub selects: Selects,
+    /// The labels its `policySelector` asks for, such as `team=web`; expressions are left out.
+    pub selector: Vec<String>,
+    /// The GitRepository it works on.
+    pub source: Name,
+    /// The Secret of the GitRepository, as far as it is known.
+    pub source_secret: Option<String>,
     /// `spec.suspend`.
     pub is_suspended: bool,
     /// `spec.update.path` as written; empty for the root.

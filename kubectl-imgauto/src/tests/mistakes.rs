@@ -321,7 +321,7 @@ fn unknown_words_are_answered_with_the_nearest_one() {
     refused(
         &["completion", "bsh"],
         &expect![[r#"
-        ✗ invalid argument "bsh": must be one of bash, zsh, fish, powershell
+        ✗ invalid argument "bsh": must be one of bash, zsh, fish, powershell, kubectl
             did you mean bash?
           next: kubectl imgauto completion --help
     "#]],

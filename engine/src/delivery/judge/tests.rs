@@ -155,6 +155,8 @@ fn repository() -> RepositoryFacts {
             tags: 42,
             age: seconds(30),
         }),
+        secret: None,
+        is_shared: false,
     }
 }
 
@@ -203,6 +205,9 @@ fn automation(called: &str) -> AutomationFacts {
     AutomationFacts {
         name: name(called),
         selects: Selects::Takes,
+        selector: Vec::new(),
+        source: name("flux-system"),
+        source_secret: None,
         is_suspended: false,
         path: "./clusters/my-cluster".to_owned(),
         ready: ready(),
