@@ -26,8 +26,6 @@ mod plugin_install;
 mod plugin_logs;
 mod plugin_verbs;
 mod running;
-mod plugin_create;
-mod plugin_verbs;
 mod scenarios;
 mod secrets_hidden;
 mod stage;

@@ -311,7 +311,7 @@ fn flux_is_respected_adopted_and_given_back() {
         "-k",
     ];
     assert_eq!(
-        run(desk.namespace.kubectl().args(difference).arg(manifests)),
+        run(desk.namespace.kubectl().args(difference).arg(&flux)),
         ""
     );
 
