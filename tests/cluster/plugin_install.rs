@@ -67,7 +67,7 @@ impl<'a> Desk<'a> {
     }
 
     /// Flux, as far as matters here: its kinds, applied by its kustomize-controller, and its controllers' Deployments.
-    fn brings_flux(&self) {
+    pub(crate) fn brings_flux(&self) {
         let facts = std::fs::read_to_string(checkout().join("api/tests/data/flux-crds.json"));
         let facts: BTreeMap<String, Value> = serde_json::from_str(&facts.unwrap()).unwrap();
         let items: Vec<_> = facts.into_values().collect();
@@ -88,7 +88,7 @@ impl<'a> Desk<'a> {
         }
     }
 
-    fn replicas(&self, name: &str) -> String {
+    pub(crate) fn replicas(&self, name: &str) -> String {
         let path = "--output=jsonpath={.spec.replicas}";
         self.kubectl(&format!("-n flux-system get deployment {name} {path}"))
     }
@@ -310,10 +310,7 @@ fn flux_is_respected_adopted_and_given_back() {
         "--field-manager=kubectl-imgauto",
         "-k",
     ];
-    assert_eq!(
-        run(desk.namespace.kubectl().args(difference).arg(manifests)),
-        ""
-    );
+    assert_eq!(run(desk.namespace.kubectl().args(difference).arg(flux)), "");
 
     // The way back that was told.
     let back = commands(&said);

@@ -9,7 +9,7 @@ pub(crate) mod list;
 pub(in crate::commands) mod screen;
 pub(crate) mod style;
 mod tree;
-mod wrap;
+pub(crate) mod wrap;
 
 #[cfg(test)]
 pub(crate) mod samples;

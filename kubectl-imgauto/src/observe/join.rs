@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use engine::delivery::{
     self, Admission, AutomationFacts, Care, Facts, Judgement, Known, MarkerFacts, Name,
-    RunningFacts, Seen, Setter, Waiting, WorkloadFacts, judge,
+    RunningFacts, Seen, Selects, Setter, Waiting, WorkloadFacts, judge,
 };
 use engine::image::Reference;
 use engine::tie;
@@ -21,7 +21,10 @@ use super::pods::{RunningImages, running};
 use super::scope::{Scope, Unmanaged};
 use super::workload::{SeenImage, SeenWorkload};
 use super::world::World;
-use super::{Applied, Certainty, Committed, Origin, PolicyRow, Progress, Role, Row, Tie, Workload};
+use super::{
+    Applied, Certainty, Committed, Origin, PolicyRow, Progress, Role, Row, Tie, UpdateRow, Workload,
+};
+use crate::commands::why::fix::{self, Subject};
 
 /// The label of a namespace that says how the webhook looks at its workloads.
 const MODE: &str = "imgauto.dev/mode";
@@ -102,28 +105,63 @@ impl<'a> Join<'a> {
 
     /// Looks at the policies that were asked for by name, by themselves.
     pub(super) fn policies(&self) -> Vec<PolicyRow> {
-        let policies = self.scope.policies.iter().map(|key| {
-            let seen = self.world.policy(key);
-            let taken = self.automations_of(Some(key));
-            let committed = self.committed(&[], key, None);
-            let facts = Facts {
-                care: Care::Policy(name(key)),
-                repository: self.world.repository(&seen),
-                policy: map(&seen, |seen| &seen.facts),
-                markers: self.lines.facts(Some(key), None, &[]),
-                automations: map(&taken, Vec::as_slice),
-                committed: committed.as_ref().map(committed_facts),
-                applier: Seen::Absent,
-                workload: None,
-            };
-            PolicyRow {
-                policy: key.clone(),
-                wanted: seen.present().and_then(|seen| seen.wanted.clone()),
-                git: committed,
-                judgement: judge(&facts),
-            }
+        let asked = self.scope.alone.iter();
+        asked
+            .map(|key| {
+                let taken = self.automations_of(Some(key));
+                self.policy(key, &taken)
+            })
+            .collect()
+    }
+
+    /// Looks at the automations that were asked for by name, by themselves.
+    pub(super) fn updates(&self) -> Vec<UpdateRow> {
+        let update = |key: &ObjectKey| UpdateRow {
+            policies: match self.world.automations.seen(key) {
+                Seen::Present(_) => Seen::Present(self.policies_of(key)),
+                Seen::Absent => Seen::Absent,
+                Seen::Hidden(sentence) => Seen::Hidden(sentence),
+            },
+            update: key.clone(),
+        };
+        self.scope.updates.iter().map(update).collect()
+    }
+
+    /// The policies an automation takes in, judged as if no other automation did.
+    fn policies_of(&self, update: &ObjectKey) -> Vec<PolicyRow> {
+        let known = self.world.policies.found.iter();
+        let beside = known.filter(|(key, _)| key.namespace == update.namespace);
+        let rows = beside.filter_map(|(key, policy)| {
+            let all = self.automations.facts(key, &policy.labels);
+            let own = all.into_iter().filter(|one| one.name == name(update));
+            let own: Vec<_> = own.collect();
+            let taken = own.iter().any(|one| one.selects == Selects::Takes);
+            taken.then(|| self.policy(key, &Seen::Present(own)))
         });
-        policies.collect()
+        rows.collect()
+    }
+
+    fn policy(&self, key: &ObjectKey, taken: &Seen<Vec<AutomationFacts>>) -> PolicyRow {
+        let seen = self.world.policy(key);
+        let committed = self.committed(&[], key, None);
+        let facts = Facts {
+            care: Care::Policy(name(key)),
+            repository: self.world.repository(&seen),
+            policy: map(&seen, |seen| &seen.facts),
+            markers: self.lines.facts(Some(key), None, &[]),
+            automations: map(taken, Vec::as_slice),
+            committed: committed.as_ref().map(committed_facts),
+            applier: Seen::Absent,
+            workload: None,
+        };
+        let judgement = judge(&facts);
+        PolicyRow {
+            policy: key.clone(),
+            wanted: seen.present().and_then(|seen| seen.wanted.clone()),
+            git: committed,
+            next: fix::command(&facts, &judgement, None),
+            judgement,
+        }
     }
 
     /// Finds out who looks after an image; `None` if it is not looked at.
@@ -317,7 +355,7 @@ impl<'a> Join<'a> {
             }),
             running: images.running,
             rollout: Some(Progress::from(&rollout)),
-            next: next(seen, &judgement),
+            next: next(&facts, &judgement, seen, draft.image),
             judgement,
         }
     }
@@ -443,13 +481,24 @@ fn waiting_facts(images: &RunningImages) -> Vec<Waiting> {
     waiting.collect()
 }
 
-/// The command that leads on from a row where something has to be done.
-fn next(seen: &SeenWorkload, judgement: &Judgement) -> Option<String> {
+/// The command that leads on from a row where something has to be done: what mends it, or what tells more.
+fn next(
+    facts: &Facts<'_>,
+    judgement: &Judgement,
+    seen: &SeenWorkload,
+    image: &SeenImage,
+) -> Option<String> {
+    let subject = Subject {
+        workload: &seen.workload,
+        container: &image.name,
+        role: image.role,
+    };
     let Workload {
         namespace,
         kind,
         name,
     } = &seen.workload;
     let leads_on = judgement.reason.is_some() || judgement.state.needs_attention();
-    leads_on.then(|| format!("kubectl imgauto why {}/{name} -n {namespace}", kind.short()))
+    let why = || format!("kubectl imgauto why {}/{name} -n {namespace}", kind.short());
+    fix::command(facts, judgement, Some(&subject)).or_else(|| leads_on.then(why))
 }

@@ -288,28 +288,27 @@ fn a_tree_has_a_branch_for_each_container() {
         &crowded(),
         Some(80),
         &expect![[r#"
-        deploy/shop · prod                                         ✖ Degraded
-        ├─ migrate (init)
-        │  ├─ state    ✔ Synced
-        │  ├─ wanted   1.1   policy flux-system/shop
-        │  ├─ git      1.1
-        │  ├─ applied  1.1   ghcr.io/acme/shop:1.1
-        │  └─ running  1.1   2/2 ready, sha256:6666666…
-        ├─ shop
-        │  ├─ state    ✖ Degraded, ImagePullFailed: 2 pods cannot pull
-        │  │           ghcr.io/acme/shop:1.1
-        │  ├─ wanted   1.1   policy flux-system/shop
-        │  ├─ git      1.1
-        │  ├─ applied  1.1   ghcr.io/acme/shop:1.1
-        │  └─ running  1.1   0/2 ready, sha256:7777777…
-        └─ proxy (sidecar)
-           ├─ state    ◌ Unmanaged
-           ├─ wanted   -                 no policy looks after it
-           ├─ applied  sha256:8888888…   ghcr.io/mesh/proxy@sha256:88888888888888888888…
-           └─ running  sha256:8888888…   2/2 ready
+            deploy/shop · prod                                         ✖ Degraded
+            ├─ migrate (init)
+            │  ├─ state    ✔ Synced
+            │  ├─ wanted   1.1   policy flux-system/shop
+            │  ├─ git      1.1
+            │  ├─ applied  1.1   ghcr.io/acme/shop:1.1
+            │  └─ running  1.1   2/2 ready, sha256:6666666…
+            ├─ shop
+            │  ├─ state    ✖ Degraded, ImagePullFailed: 2 pods cannot pull
+            │  │           ghcr.io/acme/shop:1.1
+            │  ├─ wanted   1.1   policy flux-system/shop
+            │  ├─ git      1.1
+            │  ├─ applied  1.1   ghcr.io/acme/shop:1.1
+            │  └─ running  1.1   0/2 ready, sha256:7777777…
+            └─ proxy (sidecar)
+               ├─ state    ◌ Unmanaged
+               ├─ applied  sha256:8888888…   ghcr.io/mesh/proxy@sha256:88888888888888888888…
+               └─ running  sha256:8888888…   2/2 ready
 
-        next: kubectl imgauto why deploy/shop -n prod
-    "#]],
+            next: kubectl imgauto why deploy/shop -n prod
+        "#]],
     );
 }
 
@@ -454,7 +453,7 @@ fn changes_are_told_once() {
     rows[1].rollout = Some(progress(3, 1, 3, Ending::UnderWay));
     rows[1].judgement = samples::judgement(State::RollingOut, None, "1 of 3 pods are new");
     expect![[r#"
-        2026-08-22T10:00:00Z ◌ default/deployment/web web: RollingOut, running 1.8.4, 1/3, 1 of 3 pods are new
+        2026-08-22T10:00:00Z ◌ default/deployment/web web: RollingOut, running 1.8.4, 1/3: 1 of 3 pods are new
     "#]].assert_eq(&tell(&rows));
     rows.pop();
     expect![[r#"
