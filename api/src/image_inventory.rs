@@ -42,8 +42,8 @@ pub struct Inventory {
     #[serde(default)]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub problems: Vec<InventoryProblem>,
-    /// The markers nobody looks after, although they name a policy this automation could: of each kind and policy the
-    /// first, in the order of files and lines.
+    /// The markers that no automation looks after, although this one may have been meant to, in the order of files and
+    /// lines.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub unclaimed: Vec<InventoryProblem>,

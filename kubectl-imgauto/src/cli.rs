@@ -17,7 +17,7 @@ use engine::duration::GoDuration;
 
 use crate::commands::{
     check, completion, create, delete, diff, events, export, get, install, logs, reconcile, resume,
-    run, status, suspend, tags, uninstall, verify, version,
+    run, status, suspend, tags, uninstall, verify, version, why,
 };
 use crate::environment::Environment;
 use crate::error::{CliError, ExitStatus};
@@ -56,7 +56,7 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Write the manifest of a resource
+    /// Create or change a resource, or write its manifest
     Create(Box<create::Args>),
     /// Run the whole automation on a checkout: scan, choose, edit, and if asked for commit and push
     Run(run::Args),
@@ -68,6 +68,9 @@ pub(crate) enum Verb {
     Status(status::Args),
     /// Tell whether what runs is what is wanted, as a gate
     Verify(verify::Args),
+    /// Name the first broken link between what is wanted and what runs, and the command that mends it
+    #[command(alias = "explain")]
+    Why(why::Args),
     /// Print resources and how they are
     Get(get::Args),
     /// Print the events of resources
@@ -106,6 +109,7 @@ impl Verb {
             Self::Tags(args) => tags::run(&args, session),
             Self::Status(args) => status::run(&args, session),
             Self::Verify(args) => verify::run(&args, session),
+            Self::Why(args) => why::run(&args, session),
             Self::Get(args) => get::run(&args, session),
             Self::Events(args) => events::run(&args, session),
             Self::Logs(args) => logs::run(&args, session),

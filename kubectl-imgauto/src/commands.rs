@@ -19,6 +19,7 @@ pub(crate) mod tags;
 pub(crate) mod uninstall;
 pub(crate) mod verify;
 pub(crate) mod version;
+pub(crate) mod why;
 
 mod automation;
 mod field_owners;

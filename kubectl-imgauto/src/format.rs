@@ -19,7 +19,7 @@ use crate::export;
 use crate::flag_value::quoted;
 use crate::noun::nearest;
 
-pub(crate) use layout::{Width, lay_out};
+pub(crate) use layout::{Width, for_reader, lay_out};
 pub(crate) use sort::Order;
 
 use jsonpath::{Mistake, Template};

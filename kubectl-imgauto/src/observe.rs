@@ -3,7 +3,7 @@
 //! Observing is I/O and happens here and below; judging is [`engine::delivery`]; showing is each command's own.
 
 use api::WorkloadKind;
-use engine::delivery::Judgement;
+use engine::delivery::{Judgement, Seen};
 pub(crate) use engine::rollout::Ending;
 use engine::rollout::Rollout;
 use jiff::Timestamp;
@@ -14,6 +14,7 @@ use crate::error::CliError;
 
 mod appliers;
 mod automations;
+mod checkout;
 mod fleet;
 mod join;
 mod lines;
@@ -27,11 +28,13 @@ mod workload;
 mod world;
 
 use appliers::Appliers;
+use automations::Automations;
+use checkout::Checkout;
 use fleet::Fleet;
 use join::Join;
 use lines::{Known, Lines};
 use objects::Reach;
-pub(crate) use scope::{Choice, Scope, Unmanaged};
+pub(crate) use scope::{Breadth, Choice, Scope, Unmanaged};
 use world::World;
 
 /// Everything that was seen.
@@ -41,6 +44,8 @@ pub(crate) struct Report {
     pub(crate) rows: Vec<Row>,
     /// The policies that were asked for by name.
     pub(crate) policies: Vec<PolicyRow>,
+    /// The automations that were asked for by name.
+    pub(crate) updates: Vec<UpdateRow>,
     /// What could not be looked at, each in a sentence: the report is complete if there is none.
     pub(crate) missing: Vec<String>,
     /// When it was seen.
@@ -241,6 +246,17 @@ pub(crate) struct PolicyRow {
     pub(crate) git: Option<Committed>,
     /// Where it stands, and why.
     pub(crate) judgement: Judgement,
+    /// A command that leads on; `None` if nothing has to be done.
+    pub(crate) next: Option<String>,
+}
+
+/// An automation by itself.
+#[derive(Clone, Debug)]
+pub(crate) struct UpdateRow {
+    /// The automation.
+    pub(crate) update: ObjectKey,
+    /// The policies it takes in, judged as if no other automation did; `Absent` if there is no such automation.
+    pub(crate) policies: Seen<Vec<PolicyRow>>,
 }
 
 /// Looks at the workloads of a scope and at all that stands behind them.
@@ -250,9 +266,12 @@ pub(crate) struct PolicyRow {
 pub(crate) async fn report(cluster: &Cluster, scope: &Scope) -> Result<Report, CliError> {
     let client = &cluster.client;
     let at = Timestamp::now();
+    let checkout = scope.source.as_deref().map(Checkout::read).transpose()?;
     let mut namespaces = vec![api::keys::DEFAULT_NAMESPACE.to_owned()];
     namespaces.extend(scope.namespace.clone());
-    namespaces.extend(scope.policies.iter().map(|key| key.namespace.clone()));
+    let named = scope.policies.iter().chain(&scope.alone);
+    let named = named.chain(&scope.updates);
+    namespaces.extend(named.map(|key| key.namespace.clone()));
     namespaces.sort_unstable();
     namespaces.dedup();
     let reach = Reach { client, namespaces };
@@ -260,23 +279,37 @@ pub(crate) async fn report(cluster: &Cluster, scope: &Scope) -> Result<Report, C
     let (mut world, appliers, fleet) = futures::try_join!(
         World::fetch(&reach, at, &mut of_world),
         Appliers::fetch(&reach, &mut of_appliers),
-        Fleet::fetch(client, scope, &mut of_fleet),
+        async {
+            match scope.breadth {
+                Breadth::Workloads => Fleet::fetch(client, scope, &mut of_fleet).await,
+                Breadth::Policies => Ok(Fleet::default()),
+            }
+        },
     )?;
+    let inventories = std::mem::take(&mut world.inventories);
+    let world = world;
     let known = Known {
         automations: &world.automations.found,
         policies: &world.policies.found,
     };
-    let lines = Lines::of_inventories(std::mem::take(&mut world.inventories), known);
+    let automations = Automations::new(&world, &appliers);
+    let lines = match &checkout {
+        Some(checkout) => Lines::of_checkout(&checkout.marked, known, &automations),
+        None => Lines::of_inventories(inventories, known),
+    };
     let join = Join {
         scope,
         world: &world,
         fleet: &fleet,
         appliers: &appliers,
         lines: &lines,
+        automations: &automations,
+        checkout: checkout.as_ref(),
     };
     Ok(Report {
         rows: join.rows(client).await,
         policies: join.policies(),
+        updates: join.updates(),
         missing: [of_fleet, of_world, of_appliers].concat(),
         at,
     })

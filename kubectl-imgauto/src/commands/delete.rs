@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args, session: &mut Session<'_>) -> Result<ExitStatus, 
     };
     let next = format!("kubectl imgauto delete {} --yes", args.words.join(" "));
     let consent = consent.checked("delete", &next, session)?;
-    let namespace = session.namespace()?;
+    let namespace = session.namespace_to_look_in()?;
     let cluster = Cluster::open(session)?;
     let work = Work {
         consent,
@@ -79,10 +79,7 @@ impl Work<'_> {
         let (name, namespace, human) = (&subject.name, self.namespace, K::HUMAN);
         let objects = Objects::<K>::new(&self.cluster.client, namespace);
         let limit = self.limit;
-        let late = || limit.late();
-        let object = self
-            .cluster
-            .run_within(limit.left(), objects.get(name), late)?;
+        let object = self.cluster.run(limit.bound(objects.get(name)))?;
         if let Some(owner) = ownership::owner(object.meta()) {
             session.warn(&format!(
                 "{human} {name} is applied by {owner}, which may bring it back: delete its manifest instead"
@@ -103,7 +100,7 @@ impl Work<'_> {
             let deleted = objects.api.delete(name, &same).await;
             deleted.map_err(|error| objects.refused(&error, "delete", name))
         };
-        self.cluster.run_within(limit.left(), delete, late)?;
+        self.cluster.run(limit.bound(delete))?;
         session.done(&format!("{human} deleted"));
         Ok(())
     }

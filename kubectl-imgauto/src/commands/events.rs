@@ -14,9 +14,10 @@ use kube::{Api, Client};
 use serde_json::Value;
 
 use super::get::feed::{Change, Feed, Watched};
+use super::inputs;
 use crate::cluster::{Attempt, Cluster, refused};
 use crate::error::{CliError, ExitStatus};
-use crate::format::{self, Format, Width, lay_out};
+use crate::format::{self, Format, Width, for_reader, lay_out};
 use crate::session::{Reader, Session};
 use crate::table::Headings;
 
@@ -92,7 +93,7 @@ pub(crate) fn run(args: &Args, session: &mut Session<'_>) -> Result<ExitStatus, 
     let cluster = Cluster::open(session)?;
     let limit = session.globals.timeout;
     let queries = cluster.run_within(
-        limit.try_into().unwrap_or_default(),
+        inputs::timeout(limit),
         queries(&cluster.client, args, subject.as_ref(), &namespace),
         || late(limit),
     )?;
@@ -105,7 +106,7 @@ pub(crate) fn run(args: &Args, session: &mut Session<'_>) -> Result<ExitStatus, 
         return cluster.run(watch(&cluster.client, &queries, view, session));
     }
     let events = cluster.run_within(
-        limit.try_into().unwrap_or_default(),
+        inputs::timeout(limit),
         list(&cluster.client, &queries),
         || late(limit),
     )?;
@@ -127,7 +128,7 @@ fn show(
     events.sort_by_key(rows::time);
     if let Format::Document(document) = &view.format {
         let text = document.objects(format::list(events))?;
-        return session.print(&text);
+        return session.print(&for_reader(&text, session.environment));
     }
     if events.is_empty() {
         session.fail(&match args.all_namespaces {
@@ -168,7 +169,7 @@ async fn watch(
                 Format::Document(document) => {
                     let text = format!("{separator}{}", document.objects(event)?);
                     separator = document.separator();
-                    text
+                    for_reader(&text, session.environment)
                 }
                 _ => {
                     let table = rows::table(&[event], view.shown.namespaces, Timestamp::now());

@@ -30,7 +30,7 @@ pub(crate) fn run(args: &Args, session: &mut Session<'_>) -> Result<ExitStatus, 
     let subjects = args
         .words
         .read("export", |_| "name is required".to_owned())?;
-    let namespace = session.namespace()?;
+    let namespace = session.namespace_to_look_in()?;
     let cluster = Cluster::open(session)?;
     let work = Work {
         args,
@@ -79,9 +79,7 @@ impl Work<'_> {
             }
         };
         let limit = self.limit;
-        let found = self
-            .cluster
-            .run_within(limit.left(), work, || limit.late())?;
+        let found = self.cluster.run(limit.bound(work))?;
         if found.is_empty() {
             return Err(CliError::failure(format!(
                 "no objects found in {} namespace",

@@ -3,7 +3,6 @@
 pub(in crate::commands) mod feed;
 mod fetch;
 mod rows;
-mod screen;
 mod select;
 mod watch;
 pub(in crate::commands) mod workload;
@@ -18,9 +17,10 @@ use kube::core::ApiResource;
 use serde_json::Value;
 
 use crate::cluster::Cluster;
+use crate::commands::inputs;
 use crate::error::{CliError, ExitStatus};
 use crate::flag_value;
-use crate::format::{self, Format, Order, Width, lay_out};
+use crate::format::{self, Format, Order, Width, for_reader, lay_out};
 use crate::noun::{self, Noun, Target};
 use crate::session::Session;
 use crate::table::Headings;
@@ -53,7 +53,7 @@ const FORMATS: &[&str] = &["wide", "json", "yaml", "name", "jsonpath"];
   kubectl imgauto get workloads -A
   kubectl imgauto get workload deployment/podinfo -o image")]
 pub(crate) struct Args {
-    /// What to get: repository, policy, update or all, and names if not all of them; also NOUN/NAME
+    /// What to get: repository, policy, update, workload or all, and names if not all of them; also NOUN/NAME
     #[arg(value_name = "NOUN [NAME…]")]
     words: Vec<String>,
     /// Look in all namespaces
@@ -125,7 +125,7 @@ struct View {
 pub(crate) fn run(args: &Args, session: &mut Session<'_>) -> Result<ExitStatus, CliError> {
     let targets = noun::targets(&args.words, "get", NOUNS)?;
     if targets.is_empty() {
-        return Err(CliError::usage("there is no word for what to get")
+        return Err(CliError::usage("what to get has to be named")
             .next("kubectl imgauto get all -A")
             .next("kubectl imgauto get --help"));
     }
@@ -155,7 +155,7 @@ pub(crate) fn run(args: &Args, session: &mut Session<'_>) -> Result<ExitStatus, 
     }
     let limit = session.globals.timeout;
     let asked = cluster.run_within(
-        limit.try_into().unwrap_or_default(),
+        inputs::timeout(limit),
         async { Ok(fetch::all(&cluster.client, &queries, place).await) },
         || CliError::timed_out(format!("no answer from the API server within {limit}")),
     )?;
@@ -193,11 +193,13 @@ fn show(
     let text = match &view.format {
         Format::Document(document) if is_single => {
             let object = found.into_iter().flatten().next();
-            object.map_or_else(|| Ok(String::new()), |object| document.objects(object))?
+            let text = object.map_or_else(|| Ok(String::new()), |object| document.objects(object));
+            for_reader(&text?, session.environment)
         }
         Format::Document(document) => {
             let objects = found.into_iter().flatten().collect();
-            document.objects(format::list(objects))?
+            let text = document.objects(format::list(objects))?;
+            for_reader(&text, session.environment)
         }
         _ => {
             let tables = queries.iter().zip(&found);

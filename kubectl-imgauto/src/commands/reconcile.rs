@@ -52,7 +52,7 @@ pub(crate) fn run(args: &Args, session: &mut Session<'_>) -> Result<ExitStatus, 
         )
         .next("leave --wait=false out, or use kubectl imgauto resume"));
     }
-    let namespace = session.namespace()?;
+    let namespace = session.namespace_to_look_in()?;
     let cluster = Cluster::open(session)?;
     let mut work = Work {
         args,
@@ -103,11 +103,9 @@ impl Work<'_> {
 
     fn names<K: ImageKind>(&self) -> Result<Vec<String>, CliError> {
         let objects = Objects::<K>::new(&self.cluster.client, self.namespace);
-        let listed = self.cluster.run_within(
-            self.limit.left(),
-            async { objects.list(&ListParams::default()).await },
-            || self.limit.late(),
-        )?;
+        let listed = self
+            .cluster
+            .run(self.limit.bound(objects.list(&ListParams::default())))?;
         Ok(listed.iter().map(|object| object.name_any()).collect())
     }
 
@@ -118,20 +116,14 @@ impl Work<'_> {
     ) -> Result<(), CliError> {
         let objects = Objects::<K>::new(&self.cluster.client, self.namespace);
         let (client, namespace, limit) = (&self.cluster.client, self.namespace, self.limit);
-        let object = self.cluster.run_within(
-            limit.left(),
-            async { objects.get(&subject.name).await },
-            || limit.late(),
-        )?;
+        let object = self.cluster.run(limit.bound(objects.get(&subject.name)))?;
         if object.is_suspended() && !self.args.once {
             return Err(CliError::failure("resource is suspended"));
         }
         if self.args.with_source {
-            let found = self.cluster.run_within(
-                limit.left(),
-                sources::of(client, namespace, subject),
-                || limit.late(),
-            )?;
+            let found = self
+                .cluster
+                .run(limit.bound(sources::of(client, namespace, subject)))?;
             for source in found {
                 if !self.finished.contains(&source) {
                     self.reconcile_source(session, &source)?;
@@ -143,9 +135,7 @@ impl Work<'_> {
             return once::reconcile(self.cluster, session, &objects, &object, limit);
         }
         let asked = ask(session, &objects, &object);
-        let before = self
-            .cluster
-            .run_within(limit.left(), asked, || limit.late())?;
+        let before = self.cluster.run(limit.bound(asked))?;
         if !self.args.wait {
             return Ok(());
         }
@@ -224,12 +214,12 @@ async fn dependency<K: ImageKind>(
     limit: Limit,
 ) -> Result<(), CliError> {
     let objects = Objects::<K>::new(client, &place.namespace);
-    let object = objects.get(&place.name).await?;
+    let object = limit.bound(objects.get(&place.name)).await?;
     if object.is_suspended() {
         session.note(&format!("{} {place} is suspended and left alone", K::KIND));
         return Ok(());
     }
-    let before = ask(session, &objects, &object).await?;
+    let before = limit.bound(ask(session, &objects, &object)).await?;
     if args.wait {
         answered(session, &objects, &place.name, before.as_deref(), limit).await?;
     }
@@ -246,7 +236,7 @@ async fn reconcile_git(
 ) -> Result<(), CliError> {
     const KIND: &str = "GitRepository";
     let objects = Objects::<GitRepository>::new(client, &place.namespace);
-    let source = objects.get(&place.name).await?;
+    let source = limit.bound(objects.get(&place.name)).await?;
     if source.spec.suspend {
         session.note(&format!("{KIND} {place} is suspended and left alone"));
         return Ok(());
@@ -260,7 +250,9 @@ async fn reconcile_git(
         return Ok(());
     }
     let before = status.and_then(|status| status.last_handled_reconcile_at.clone());
-    annotate(session, &objects, &place.name).await?;
+    limit
+        .bound(annotate(session, &objects, &place.name))
+        .await?;
     if !args.wait {
         return Ok(());
     }

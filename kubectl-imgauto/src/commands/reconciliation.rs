@@ -42,12 +42,21 @@ impl Limit {
     }
 
     /// What is left of it.
-    pub(crate) fn left(self) -> Duration {
+    fn left(self) -> Duration {
         self.until.saturating_duration_since(Instant::now())
     }
 
+    /// Does some work that the API server has to answer before it.
+    pub(crate) async fn bound<T>(
+        self,
+        work: impl Future<Output = Result<T, CliError>>,
+    ) -> Result<T, CliError> {
+        let done = tokio::time::timeout(self.left(), work).await;
+        done.unwrap_or_else(|_| Err(self.late()))
+    }
+
     /// What is said when an answer of the API server does not come before it.
-    pub(crate) fn late(self) -> CliError {
+    fn late(self) -> CliError {
         CliError::timed_out(format!(
             "no answer from the API server within {}",
             self.length

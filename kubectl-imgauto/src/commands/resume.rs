@@ -35,7 +35,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, session: &mut Session<'_>) -> Result<ExitStatus, CliError> {
     let missing = |kind: Kind| format!("{} name is required", kind.human());
     let subjects = args.words.read("resume", missing)?;
-    let namespace = session.namespace()?;
+    let namespace = session.namespace_to_look_in()?;
     let cluster = Cluster::open(session)?;
     let single = matches!(&subjects, Subjects::Named(names) if names.len() == 1);
     let work = Work {
@@ -114,9 +114,7 @@ impl Work<'_> {
             }
             Ok(found)
         };
-        let resumed = self
-            .cluster
-            .run_within(limit.left(), work, || limit.late())?;
+        let resumed = self.cluster.run(limit.bound(work))?;
         if !self.waits || self.export || resumed.is_empty() {
             return Ok(status);
         }

@@ -4,12 +4,12 @@ pub(crate) mod attention;
 pub(crate) mod cells;
 mod changed;
 pub(crate) mod document;
-mod follow;
+pub(in crate::commands) mod follow;
 pub(crate) mod list;
-mod screen;
+pub(in crate::commands) mod screen;
 pub(crate) mod style;
 mod tree;
-mod wrap;
+pub(crate) mod wrap;
 
 #[cfg(test)]
 pub(crate) mod samples;

@@ -29,7 +29,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, session: &mut Session<'_>) -> Result<ExitStatus, CliError> {
     let missing = |kind: Kind| format!("{} name is required", kind.human());
     let subjects = args.words.read("suspend", missing)?;
-    let namespace = session.namespace()?;
+    let namespace = session.namespace_to_look_in()?;
     let cluster = Cluster::open(session)?;
     let work = Work {
         args,
@@ -75,7 +75,7 @@ impl Work<'_> {
             self.suspend(session, &objects, &object).await
         };
         let limit = self.limit;
-        self.cluster.run_within(limit.left(), work, || limit.late())
+        self.cluster.run(limit.bound(work))
     }
 
     fn all<K: ImageKind>(&self, session: &mut Session<'_>) -> Result<ExitStatus, CliError> {
@@ -91,7 +91,7 @@ impl Work<'_> {
             }
             Ok(ExitStatus::Done)
         };
-        self.cluster.run_within(limit.left(), work, || limit.late())
+        self.cluster.run(limit.bound(work))
     }
 
     async fn suspend<K: ImageKind>(

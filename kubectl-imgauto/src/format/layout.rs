@@ -45,6 +45,15 @@ impl Width {
     }
 }
 
+/// A document as it is printed: other programs get it as it is, and terminals get nothing that would steer them.
+pub(crate) fn for_reader(text: &str, environment: &Environment) -> String {
+    if environment.stdout_is_terminal {
+        printable(text).into_owned()
+    } else {
+        text.to_owned()
+    }
+}
+
 /// Lays a table out; what its columns cannot hold is taken from messages first.
 ///
 /// Cells are words of servers: what would steer a terminal is replaced.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use engine::delivery::{
     self, Admission, AutomationFacts, Care, Facts, Judgement, Known, MarkerFacts, Name,
-    RunningFacts, Seen, Setter, Waiting, WorkloadFacts, judge,
+    RunningFacts, Seen, Selects, Setter, Waiting, WorkloadFacts, judge,
 };
 use engine::image::Reference;
 use engine::tie;
@@ -13,6 +13,7 @@ use reconciler::resources::ObjectKey;
 
 use super::appliers::{AppliedBy, Appliers};
 use super::automations::Automations;
+use super::checkout::{Checkout, Found};
 use super::fleet::Fleet;
 use super::lines::{Line, Lines, name};
 use super::managers::{Entry, managers, set_by};
@@ -20,7 +21,10 @@ use super::pods::{RunningImages, running};
 use super::scope::{Scope, Unmanaged};
 use super::workload::{SeenImage, SeenWorkload};
 use super::world::World;
-use super::{Applied, Certainty, Committed, Origin, PolicyRow, Progress, Role, Row, Tie, Workload};
+use super::{
+    Applied, Certainty, Committed, Origin, PolicyRow, Progress, Role, Row, Tie, UpdateRow, Workload,
+};
+use crate::commands::why::fix::{self, Subject};
 
 /// The label of a namespace that says how the webhook looks at its workloads.
 const MODE: &str = "imgauto.dev/mode";
@@ -34,6 +38,9 @@ pub(super) struct Join<'a> {
     pub(super) fleet: &'a Fleet,
     pub(super) appliers: &'a Appliers,
     pub(super) lines: &'a Lines,
+    pub(super) automations: &'a Automations<'a>,
+    /// The files, where somebody has them.
+    pub(super) checkout: Option<&'a Checkout>,
 }
 
 /// A container on its way to a row.
@@ -64,7 +71,6 @@ impl<'a> Join<'a> {
             .iter()
             .map(|seen| self.appliers.of(seen))
             .collect();
-        let automations = Automations::new(self.world, self.appliers);
         let mut drafts: Vec<Draft<'_>> = Vec::new();
         for (at, applied) in applied.iter().enumerate() {
             let path = applied
@@ -72,9 +78,10 @@ impl<'a> Join<'a> {
                 .and_then(|applied| applied.path.as_deref());
             for image in &workloads[at].images {
                 let place = drafts.len();
-                drafts.extend(self.draft((place, at), image, path, &automations));
+                drafts.extend(self.draft((place, at), image, path));
             }
         }
+        self.find_unmarked(&mut drafts);
         let managers = self.managers(client, &drafts).await;
         // What automations think of a policy is the same for all of its containers, and too much to keep for all policies.
         drafts.sort_by(|a, b| a.policy().cmp(&b.policy()));
@@ -83,7 +90,7 @@ impl<'a> Join<'a> {
             let policy = group.first().and_then(|first| first.policy().cloned());
             let around = Around {
                 applied: &applied,
-                automations: self.automations_of(policy.as_ref(), &automations),
+                automations: self.automations_of(policy.as_ref()),
                 managers: &managers,
             };
             rows.extend(
@@ -98,29 +105,63 @@ impl<'a> Join<'a> {
 
     /// Looks at the policies that were asked for by name, by themselves.
     pub(super) fn policies(&self) -> Vec<PolicyRow> {
-        let automations = Automations::new(self.world, self.appliers);
-        let policies = self.scope.policies.iter().map(|key| {
-            let seen = self.world.policy(key);
-            let taken = self.automations_of(Some(key), &automations);
-            let committed = self.committed(&[], key, None, &automations);
-            let facts = Facts {
-                care: Care::Policy(name(key)),
-                repository: self.world.repository(&seen),
-                policy: map(&seen, |seen| &seen.facts),
-                markers: self.lines.facts(Some(key), None, &[]),
-                automations: map(&taken, Vec::as_slice),
-                committed: committed.as_ref().map(committed_facts),
-                applier: Seen::Absent,
-                workload: None,
-            };
-            PolicyRow {
-                policy: key.clone(),
-                wanted: seen.present().and_then(|seen| seen.wanted.clone()),
-                git: committed,
-                judgement: judge(&facts),
-            }
+        let asked = self.scope.alone.iter();
+        asked
+            .map(|key| {
+                let taken = self.automations_of(Some(key));
+                self.policy(key, &taken)
+            })
+            .collect()
+    }
+
+    /// Looks at the automations that were asked for by name, by themselves.
+    pub(super) fn updates(&self) -> Vec<UpdateRow> {
+        let update = |key: &ObjectKey| UpdateRow {
+            policies: match self.world.automations.seen(key) {
+                Seen::Present(_) => Seen::Present(self.policies_of(key)),
+                Seen::Absent => Seen::Absent,
+                Seen::Hidden(sentence) => Seen::Hidden(sentence),
+            },
+            update: key.clone(),
+        };
+        self.scope.updates.iter().map(update).collect()
+    }
+
+    /// The policies an automation takes in, judged as if no other automation did.
+    fn policies_of(&self, update: &ObjectKey) -> Vec<PolicyRow> {
+        let known = self.world.policies.found.iter();
+        let beside = known.filter(|(key, _)| key.namespace == update.namespace);
+        let rows = beside.filter_map(|(key, policy)| {
+            let all = self.automations.facts(key, &policy.labels);
+            let own = all.into_iter().filter(|one| one.name == name(update));
+            let own: Vec<_> = own.collect();
+            let taken = own.iter().any(|one| one.selects == Selects::Takes);
+            taken.then(|| self.policy(key, &Seen::Present(own)))
         });
-        policies.collect()
+        rows.collect()
+    }
+
+    fn policy(&self, key: &ObjectKey, taken: &Seen<Vec<AutomationFacts>>) -> PolicyRow {
+        let seen = self.world.policy(key);
+        let committed = self.committed(&[], key, None);
+        let facts = Facts {
+            care: Care::Policy(name(key)),
+            repository: self.world.repository(&seen),
+            policy: map(&seen, |seen| &seen.facts),
+            markers: self.lines.facts(Some(key), None, &[]),
+            automations: map(taken, Vec::as_slice),
+            committed: committed.as_ref().map(committed_facts),
+            applier: Seen::Absent,
+            workload: None,
+        };
+        let judgement = judge(&facts);
+        PolicyRow {
+            policy: key.clone(),
+            wanted: seen.present().and_then(|seen| seen.wanted.clone()),
+            git: committed,
+            next: fix::command(&facts, &judgement, None),
+            judgement,
+        }
     }
 
     /// Finds out who looks after an image; `None` if it is not looked at.
@@ -129,7 +170,6 @@ impl<'a> Join<'a> {
         (place, at): (usize, usize),
         image: &'a SeenImage,
         path: Option<&str>,
-        automations: &Automations<'_>,
     ) -> Option<Draft<'a>> {
         let seen = &self.fleet.workloads[at];
         let own = self.lines.own(seen, image, path);
@@ -144,7 +184,7 @@ impl<'a> Join<'a> {
             return None;
         }
         let markers = self.lines.facts(policy, Some((seen, image)), &own);
-        let committed = policy.and_then(|policy| self.committed(&own, policy, path, automations));
+        let committed = policy.and_then(|policy| self.committed(&own, policy, path));
         Some(Draft {
             place,
             at,
@@ -195,7 +235,6 @@ impl<'a> Join<'a> {
         own: &[&Line],
         policy: &ObjectKey,
         path: Option<&str>,
-        automations: &Automations<'_>,
     ) -> Option<Committed> {
         let pushed = |automation: &ObjectKey| {
             let status = self
@@ -214,26 +253,46 @@ impl<'a> Join<'a> {
                 .present()
                 .filter(|_| !self.lines.are_complete(&policy.namespace))?
                 .labels;
-            automations.committed(policy, labels)
+            self.automations.committed(policy, labels)
         })
     }
 
-    fn automations_of(
-        &self,
-        policy: Option<&ObjectKey>,
-        automations: &Automations<'_>,
-    ) -> Seen<Vec<AutomationFacts>> {
+    fn automations_of(&self, policy: Option<&ObjectKey>) -> Seen<Vec<AutomationFacts>> {
         let Some(policy) = policy else {
             return Seen::Absent;
         };
         let seen = self.world.policy(policy);
         let none = BTreeMap::new();
         let labels = seen.present().map_or(&none, |seen| &seen.labels);
-        let found = automations.facts(policy, labels);
+        let found = self.automations.facts(policy, labels);
         match (&self.world.automations.hidden, found.is_empty()) {
             (Some(sentence), true) => Seen::Hidden(sentence.clone()),
             (None, true) => Seen::Absent,
             (_, false) => Seen::Present(found),
+        }
+    }
+
+    /// Says of containers without a marked line which line of the checkout their image comes from.
+    fn find_unmarked(&self, drafts: &mut [Draft<'_>]) {
+        let workload = |draft: &Draft<'_>| &self.fleet.workloads[draft.at].workload;
+        let open: Vec<&str> = drafts
+            .iter()
+            .filter(|draft| draft.committed.is_none())
+            .map(|draft| workload(draft).name.as_str())
+            .collect();
+        let Some(checkout) = self.checkout.filter(|_| !open.is_empty()) else {
+            return;
+        };
+        let images = checkout.images_of(&open);
+        for draft in drafts.iter_mut().filter(|draft| draft.committed.is_none()) {
+            let workload = workload(draft);
+            let found = images.get(&(workload.kind, workload.name.clone()));
+            let found = found.into_iter().flatten().find(|found| {
+                let namespace = found.namespace.as_ref();
+                found.container == draft.image.name
+                    && namespace.is_none_or(|namespace| *namespace == workload.namespace)
+            });
+            draft.committed = found.map(unmarked);
         }
     }
 
@@ -296,7 +355,7 @@ impl<'a> Join<'a> {
             }),
             running: images.running,
             rollout: Some(Progress::from(&rollout)),
-            next: next(seen, &judgement),
+            next: next(&facts, &judgement, seen, draft.image),
             judgement,
         }
     }
@@ -379,6 +438,26 @@ fn care_of(found: tie::Tie<'_>) -> (Care, Option<Tie>) {
     }
 }
 
+/// What a line holds that no marker stands on.
+fn unmarked(found: &Found) -> Committed {
+    let reference = Reference::parse(&found.image).ok();
+    let part = |read: fn(&Reference) -> Option<&str>| {
+        let part = reference.as_ref().and_then(read);
+        part.map(str::to_owned)
+    };
+    Committed {
+        tag: part(Reference::tag),
+        digest: part(Reference::digest),
+        commit: None,
+        branch: None,
+        file: Some(found.file.clone()),
+        line: Some(found.line),
+        pushed_at: None,
+        automation: None,
+        origin: Origin::Checkout,
+    }
+}
+
 fn committed_facts(committed: &Committed) -> delivery::Committed {
     delivery::Committed {
         tag: committed.tag.clone(),
@@ -402,13 +481,24 @@ fn waiting_facts(images: &RunningImages) -> Vec<Waiting> {
     waiting.collect()
 }
 
-/// The command that leads on from a row where something has to be done.
-fn next(seen: &SeenWorkload, judgement: &Judgement) -> Option<String> {
+/// The command that leads on from a row where something has to be done: what mends it, or what tells more.
+fn next(
+    facts: &Facts<'_>,
+    judgement: &Judgement,
+    seen: &SeenWorkload,
+    image: &SeenImage,
+) -> Option<String> {
+    let subject = Subject {
+        workload: &seen.workload,
+        container: &image.name,
+        role: image.role,
+    };
     let Workload {
         namespace,
         kind,
         name,
     } = &seen.workload;
     let leads_on = judgement.reason.is_some() || judgement.state.needs_attention();
-    leads_on.then(|| format!("kubectl imgauto why {}/{name} -n {namespace}", kind.short()))
+    let why = || format!("kubectl imgauto why {}/{name} -n {namespace}", kind.short());
+    fix::command(facts, judgement, Some(&subject)).or_else(|| leads_on.then(why))
 }

@@ -19,10 +19,26 @@ pub(crate) struct Scope {
     pub(crate) selector: Option<String>,
     /// The policies whose containers are looked at; all if none is named.
     pub(crate) policies: Vec<ObjectKey>,
+    /// The policies that are looked at by themselves.
+    pub(crate) alone: Vec<ObjectKey>,
+    /// The automations that are looked at by themselves, with the policies they take in.
+    pub(crate) updates: Vec<ObjectKey>,
+    /// Whether workloads are looked at.
+    pub(crate) breadth: Breadth,
     /// A checkout of the repository, which says what is committed.
     pub(crate) source: Option<PathBuf>,
     /// What becomes of images that no policy looks after.
     pub(crate) unmanaged: Unmanaged,
+}
+
+/// Whether workloads are looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Breadth {
+    /// They are.
+    #[default]
+    Workloads,
+    /// Only policies and automations are, and what stands behind them.
+    Policies,
 }
 
 /// Some workloads.

@@ -77,7 +77,10 @@ fn a_watched_table_is_drawn_again() {
     let stalled = json!({"conditions": [condition("Ready", "False", "no tag matches")]});
     objects.status("imagepolicy/new", &stalled);
     let second = watch.lines(3).concat();
-    assert!(second.starts_with("\x1b[J\x1b[3ANAME  IMAGE"), "{second:?}");
+    assert!(
+        second.starts_with("\x1b[J\x1b[3A\rNAME  IMAGE"),
+        "{second:?}"
+    );
     assert!(second.contains("False  no tag matches\x1b[K"), "{second:?}");
     watch.type_in("\x03");
     let (code, rest, _) = watch.end();

@@ -32,11 +32,11 @@ pub(super) fn run<D: Draft>(
         false => Basis::Unknown,
     };
     let name = draft.build(common, basis)?.name_any();
-    let namespace = session.namespace()?;
+    let namespace = session.namespace_to_look_in()?;
     let limit = Limit::of(session.globals);
     let reached = Cluster::open(session).and_then(|cluster| {
         let objects = Objects::<D::Kind>::new(&cluster.client, &namespace);
-        let live = cluster.run_within(limit.left(), objects.find(&name), || limit.late())?;
+        let live = cluster.run(limit.bound(objects.find(&name)))?;
         Ok((cluster, objects, live))
     });
     let (cluster, objects, live) = match reached {
@@ -58,7 +58,7 @@ pub(super) fn run<D: Draft>(
         name: &name,
     };
     let applying = work.apply(session, live);
-    let object = cluster.run_within(limit.left(), applying, || limit.late())?;
+    let object = cluster.run(limit.bound(applying))?;
     let object = match work.is_waited_for(session, &object) {
         true => cluster.run(work.wait(session, limit))?,
         false => object,
@@ -352,4 +352,51 @@ fn json(object: &impl serde::Serialize) -> Result<Value, CliError> {
 
 fn read<K: ImageKind>(object: Value) -> Result<K, CliError> {
     serde_json::from_value(object).map_err(|error| CliError::failure(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(causes: &Value) -> Status {
+        serde_json::from_value(json!({
+            "status": "Failure", "code": 409, "reason": "Conflict", "message": "Apply failed",
+            "details": {"name": "podinfo", "causes": causes},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn conflicts_are_told_apart_from_a_version_that_is_no_more() {
+        let taken = answer(&json!([{
+            "reason": "FieldManagerConflict", "field": ".spec.interval",
+            "message": "conflict with \"kustomize-controller\" using image.toolkit.fluxcd.io/v1",
+        }]));
+        assert!(!is_outdated(&taken));
+        let conflict = Conflict {
+            field: "spec.interval".to_owned(),
+            manager: "kustomize-controller".to_owned(),
+        };
+        assert_eq!(conflicts(&taken), [conflict]);
+        let outdated = answer(&json!([]));
+        assert!(is_outdated(&outdated) && conflicts(&outdated).is_empty());
+    }
+
+    #[test]
+    fn a_replacement_keeps_annotations_and_nothing_else_of_the_user() {
+        let before = json!({
+            "metadata": {"name": "podinfo", "uid": "1", "labels": {"a": "b"}, "annotations": {"note": "x"}},
+            "spec": {"image": "old", "suspend": true},
+        });
+        let new = json!({
+            "metadata": {"name": "podinfo", "labels": {"c": "d"}, "annotations": {"more": "y"}},
+            "spec": {"image": "new"},
+        });
+        let want = json!({
+            "metadata": {"name": "podinfo", "uid": "1", "labels": {"c": "d"},
+                "annotations": {"note": "x", "more": "y"}},
+            "spec": {"image": "new"},
+        });
+        assert_eq!(replaced(&before, &new), want);
+    }
 }

@@ -203,8 +203,9 @@ pub(super) fn lost(before: &Value, after: &Value, named: &Value) -> Vec<String> 
     if kept["metadata"]["labels"].is_null() {
         kept["metadata"] = json!({});
     }
-    differences(after, &kept)
-        .into_iter()
+    let mut gone = differences(after, &kept);
+    gone.sort();
+    gone.into_iter()
         .filter(|path| at(named, path).is_none())
         .map(|path| match path.as_slice() {
             [metadata, labels, label] if metadata == "metadata" && labels == "labels" => {
@@ -214,6 +215,15 @@ pub(super) fn lost(before: &Value, after: &Value, named: &Value) -> Vec<String> 
         })
         .collect()
 }
+
+/// Maps whose keys and values are the user's own: an empty text in them is meant.
+const OWN_MAPS: [&str; 5] = [
+    "annotations",
+    "labels",
+    "matchLabels",
+    "messageTemplateValues",
+    "options",
+];
 
 /// Returns the fields of an object that say something, without what is empty.
 pub(super) fn filled(value: &Value) -> Value {
@@ -226,7 +236,17 @@ pub(super) fn filled(value: &Value) -> Value {
         Value::Null => false,
         _ => true,
     };
-    let members = members.iter().map(|(key, member)| (key, filled(member)));
+    let members = members.iter().map(|(key, member)| {
+        let is_own = OWN_MAPS.contains(&key.as_str());
+        (
+            key,
+            if is_own {
+                member.clone()
+            } else {
+                filled(member)
+            },
+        )
+    });
     let members = members.filter(|(_, member)| says(member));
     Value::Object(members.map(|(key, member)| (key.clone(), member)).collect())
 }

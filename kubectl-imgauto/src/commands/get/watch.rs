@@ -4,18 +4,19 @@ use std::time::Duration;
 
 use kube::runtime::watcher;
 use serde_json::Value;
-use terminal_size::terminal_size_of;
 use tokio::time::{Instant, timeout_at};
 
 use super::feed::{Change, Feed, Watched};
 use super::fetch::{Place, field_of_name};
-use super::screen::Screen;
 use super::select::Selection;
 use super::{Query, View};
+use crate::cli::ColorChoice;
 use crate::cluster::Cluster;
+use crate::commands::status::follow::{moves_cursor, size};
+use crate::commands::status::screen::Screen;
 use crate::error::{CliError, ExitStatus};
-use crate::format::{Format, Width};
-use crate::session::{Reader, Session, wants_color};
+use crate::format::{Format, Width, for_reader};
+use crate::session::{Reader, Session};
 use crate::table::Headings;
 
 /// Time between two pictures, so that eyes and slow lines can follow.
@@ -32,14 +33,17 @@ pub(super) fn run(
 ) -> Result<ExitStatus, CliError> {
     let feed = Feed::open(watched(cluster, query, place));
     let environment = session.environment;
-    let can_redraw = environment.stdout_is_terminal
-        && wants_color(session.globals.color_choice(), environment, true)
+    let can_redraw = moves_cursor(environment)
+        && session.globals.color_choice() != ColorChoice::Never
         // What is wider than the terminal takes more lines than are counted.
         && view.format == Format::Table;
     cluster.run(async {
         if can_redraw {
             redraw(feed, query, selection, view, session).await
         } else {
+            if view.order.is_some() {
+                session.warn("--sort-by has no effect on changes, which are printed as they come");
+            }
             print(feed, query, selection, view, session).await
         }
     })
@@ -83,15 +87,12 @@ async fn print(
                 .collect();
             let text = match &view.format {
                 Format::Document(document) => {
-                    let texts = taken.into_iter().map(|object| document.objects(object));
-                    let text = texts.collect::<Result<String, _>>()?;
-                    let text = if text.is_empty() {
-                        text
-                    } else {
-                        format!("{separator}{text}")
-                    };
-                    separator = document.separator();
-                    text
+                    let mut text = String::new();
+                    for object in taken {
+                        text = format!("{separator}{}", document.objects(object)?);
+                        separator = document.separator();
+                    }
+                    for_reader(&text, session.environment)
                 }
                 _ => view.table(query.kind.noun, &taken),
             };
@@ -129,11 +130,14 @@ async fn redraw(
             }
             None => {
                 let objects = feed.objects().filter(|object| selection.takes(object));
-                let objects: Vec<_> = objects.cloned().collect();
-                let (columns, rows) = size();
-                view.width = Width::Columns(columns);
+                let mut objects: Vec<_> = objects.cloned().collect();
+                if let Some(order) = &view.order {
+                    objects = order.sort(objects)?;
+                }
+                let size = size(session.environment);
+                view.width = Width::Columns(size.columns);
                 let text = view.table(query.kind.noun, &objects);
-                if session.stream(&screen.draw(&text, columns, rows))? == Reader::Gone {
+                if session.stream(&screen.draw(&text, size))? == Reader::Gone {
                     return Ok(ExitStatus::Done);
                 }
                 earliest = Instant::now() + REDRAW;
@@ -141,12 +145,4 @@ async fn redraw(
             }
         }
     }
-}
-
-/// Columns and lines of the terminal, which may change at any time.
-fn size() -> (usize, usize) {
-    let size = terminal_size_of(std::io::stdout());
-    size.map_or((80, 24), |(columns, rows)| {
-        (usize::from(columns.0), usize::from(rows.0))
-    })
 }

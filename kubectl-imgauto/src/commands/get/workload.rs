@@ -252,9 +252,23 @@ mod tests {
     fn a_table_tells_whether_images_match() {
         let rows = [fleet(), crowded()].concat();
         let rows: Vec<_> = rows.iter().collect();
-        expect![""].assert_eq(&table(&rows, Reach::Everywhere).aligned(Headings::Shown));
+        expect![[r#"
+            NAMESPACE  WORKLOAD            CONTAINER        IMAGE                                                                                       POLICY               WANTED  MATCH
+            default    deployment/podinfo  podinfod         ghcr.io/stefanprodan/podinfo:5.0.3                                                          flux-system/podinfo  5.0.3   yes
+            default    deployment/web      web              ghcr.io/acme/web:1.8.4                                                                      flux-system/web      1.9.0   no
+            default    pod/tool            tool             busybox                                                                                     -                    -       -
+            prod       deployment/api      api              ghcr.io/acme/api:2.4.0                                                                      flux-system/api      2.4.0   yes
+            prod       cronjob/report      report           ghcr.io/acme/report:0.9                                                                     ~flux-system/report  -       -
+            staging    statefulset/queue   queue            ghcr.io/acme/queue:7.2.1                                                                    flux-system/queue    7.2.1   yes
+            prod       deployment/shop     migrate (init)   ghcr.io/acme/shop:1.1                                                                       flux-system/shop     1.1     yes
+            prod       deployment/shop     shop             ghcr.io/acme/shop:1.1                                                                       flux-system/shop     1.1     yes
+            prod       deployment/shop     proxy (sidecar)  ghcr.io/mesh/proxy@sha256:8888888888888888888888888888888888888888888888888888888888888888  -                    -       -
+        "#]].assert_eq(&table(&rows, Reach::Everywhere).aligned(Headings::Shown));
         let home = table(&rows[..1], Reach::Home).aligned(Headings::Shown);
-        expect![""].assert_eq(&home);
+        expect![[r#"
+            WORKLOAD            CONTAINER  IMAGE                               POLICY               WANTED  MATCH
+            deployment/podinfo  podinfod   ghcr.io/stefanprodan/podinfo:5.0.3  flux-system/podinfo  5.0.3   yes
+        "#]].assert_eq(&home);
     }
 
     #[test]

@@ -45,8 +45,7 @@ pub(super) fn reconcile<K: ImageKind>(
             change["spec"] = Switch::Resume.change()["spec"].take();
             tried.set(true);
             let resumed = objects.change(&name, SWITCHER, &change);
-            let resumed = tokio::time::timeout(limit.left(), resumed).await;
-            resumed.map_err(|_| limit.late())??;
+            limit.bound(resumed).await?;
             session.done(&format!("{kind} annotated"));
             answered(session, objects, &name, before, limit).await
         };

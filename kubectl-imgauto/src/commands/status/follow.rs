@@ -35,13 +35,20 @@ pub(super) fn follow(
 ) -> Result<ExitStatus, CliError> {
     let mut output = Output::of(question, session);
     let watching = watch(cluster, question, until, &mut output, session);
-    match limit {
+    let watched = match limit {
         Some(limit) => cluster.run_within(limit, watching, || {
             CliError::timed_out("not everything is synced in time")
                 .next(format!("kubectl imgauto status{}", question.scope.flag()))
         }),
         None => cluster.run(watching),
+    };
+    if let (Err(error), Output::Picture(_)) = (&watched, &output)
+        && error.status() == ExitStatus::Interrupted
+    {
+        // The terminal wrote `^C` where the prompt is to stand.
+        session.stream("\n")?;
     }
+    watched
 }
 
 async fn watch(
@@ -166,7 +173,7 @@ impl Output {
 }
 
 /// Whether the cursor may be moved: on a terminal that can do it, for people who did not ask for plain text.
-fn moves_cursor(environment: &Environment) -> bool {
+pub(in crate::commands) fn moves_cursor(environment: &Environment) -> bool {
     let is_dumb = environment
         .variable("TERM")
         .is_some_and(|term| term == "dumb");
@@ -190,7 +197,7 @@ fn draw(
 }
 
 /// The size the terminal has now: users drag its corners while they watch.
-fn size(environment: &Environment) -> Size {
+pub(in crate::commands) fn size(environment: &Environment) -> Size {
     let size = terminal_size::terminal_size_of(std::io::stdout());
     match size.map(|(width, height)| (usize::from(width.0), usize::from(height.0))) {
         Some((columns, lines)) if columns > 0 && lines > 0 => Size { columns, lines },

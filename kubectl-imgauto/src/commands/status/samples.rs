@@ -24,6 +24,7 @@ pub(crate) fn report(rows: Vec<Row>) -> Report {
     Report {
         rows,
         policies: Vec::new(),
+        updates: Vec::new(),
         missing: Vec::new(),
         at: now(),
     }

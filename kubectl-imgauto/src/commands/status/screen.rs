@@ -6,16 +6,16 @@ use unicode_width::UnicodeWidthStr as _;
 
 /// The size of a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Size {
+pub(in crate::commands) struct Size {
     /// How many columns it has.
-    pub(super) columns: usize,
+    pub(in crate::commands) columns: usize,
     /// How many lines it has.
-    pub(super) lines: usize,
+    pub(in crate::commands) lines: usize,
 }
 
 /// What is on the terminal.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Screen {
+pub(in crate::commands) struct Screen {
     /// The lines of the last picture.
     shown: Vec<String>,
 }
@@ -25,7 +25,7 @@ impl Screen {
     /// the same.
     ///
     /// A picture that is too high is cut: a terminal scrolls, and what has left it cannot be drawn over.
-    pub(super) fn draw(&mut self, picture: &str, size: Size) -> String {
+    pub(in crate::commands) fn draw(&mut self, picture: &str, size: Size) -> String {
         let lines = cut(picture, size);
         if lines == self.shown {
             return String::new();

@@ -184,12 +184,12 @@ fn ascii_lists_and_trees_have_no_other_character() {
         &fleet()[1..6],
         &ascii(Some(80)),
         &expect![[r#"
-        NAMESPACE  WORKLOAD   WANTED  GIT    RUNNING   ROLLOUT         STATE
-        default    deploy/w+  1.9.0   1.8.4  1.8.4     3/3             o UpdateAvailable
-        default    pod/tool   -       -      -         -               o Unmanaged
-        prod       deploy/a+  2.4.0   2.4.0  2.3.9     5/5             x Drifted
-        prod       cronjob/+  -       ~0.9   0.9       -               x Blocked
-        staging    sts/queue  7.2.1   7.2.1  7.2.0 >+  ###....... 1/3  o RollingOut
+        NAMESPACE  WORKLOAD        WANTED  GIT    RUNNING     ROLLOUT  STATE
+        default    deploy/web      1.9.0   1.8.4  1.8.4       3/3      o UpdateAvailable
+        default    pod/tool        -       -      -           -        o Unmanaged
+        prod       deploy/api      2.4.0   2.4.0  2.3.9       5/5      x Drifted
+        prod       cronjob/report  -       ~0.9   0.9         -        x Blocked
+        staging    sts/queue       7.2.1   7.2.1  7.2.0 > 7+  1/3      o RollingOut
 
         2 of 5 need attention:
           prod/deploy/api
@@ -288,28 +288,27 @@ fn a_tree_has_a_branch_for_each_container() {
         &crowded(),
         Some(80),
         &expect![[r#"
-        deploy/shop · prod                                         ✖ Degraded
-        ├─ migrate (init)
-        │  ├─ state    ✔ Synced
-        │  ├─ wanted   1.1   policy flux-system/shop
-        │  ├─ git      1.1
-        │  ├─ applied  1.1   ghcr.io/acme/shop:1.1
-        │  └─ running  1.1   2/2 ready, sha256:6666666…
-        ├─ shop
-        │  ├─ state    ✖ Degraded, ImagePullFailed: 2 pods cannot pull
-        │  │           ghcr.io/acme/shop:1.1
-        │  ├─ wanted   1.1   policy flux-system/shop
-        │  ├─ git      1.1
-        │  ├─ applied  1.1   ghcr.io/acme/shop:1.1
-        │  └─ running  1.1   0/2 ready, sha256:7777777…
-        └─ proxy (sidecar)
-           ├─ state    ◌ Unmanaged
-           ├─ wanted   -                                      no policy looks after it
-           ├─ applied  ghcr.io/mesh/proxy@sha256:8888888888   ghcr.io/mesh/proxy@sha256…
-           └─ running  sha256:8888888…                        2/2 ready
+            deploy/shop · prod                                         ✖ Degraded
+            ├─ migrate (init)
+            │  ├─ state    ✔ Synced
+            │  ├─ wanted   1.1   policy flux-system/shop
+            │  ├─ git      1.1
+            │  ├─ applied  1.1   ghcr.io/acme/shop:1.1
+            │  └─ running  1.1   2/2 ready, sha256:6666666…
+            ├─ shop
+            │  ├─ state    ✖ Degraded, ImagePullFailed: 2 pods cannot pull
+            │  │           ghcr.io/acme/shop:1.1
+            │  ├─ wanted   1.1   policy flux-system/shop
+            │  ├─ git      1.1
+            │  ├─ applied  1.1   ghcr.io/acme/shop:1.1
+            │  └─ running  1.1   0/2 ready, sha256:7777777…
+            └─ proxy (sidecar)
+               ├─ state    ◌ Unmanaged
+               ├─ applied  sha256:8888888…   ghcr.io/mesh/proxy@sha256:88888888888888888888…
+               └─ running  sha256:8888888…   2/2 ready
 
-        next: kubectl imgauto why deploy/shop -n prod
-    "#]],
+            next: kubectl imgauto why deploy/shop -n prod
+        "#]],
     );
 }
 
@@ -454,7 +453,7 @@ fn changes_are_told_once() {
     rows[1].rollout = Some(progress(3, 1, 3, Ending::UnderWay));
     rows[1].judgement = samples::judgement(State::RollingOut, None, "1 of 3 pods are new");
     expect![[r#"
-        2026-08-22T10:00:00Z ◌ default/deployment/web web: RollingOut, running 1.8.4, 1/3, 1 of 3 pods are new
+        2026-08-22T10:00:00Z ◌ default/deployment/web web: RollingOut, running 1.8.4, 1/3: 1 of 3 pods are new
     "#]].assert_eq(&tell(&rows));
     rows.pop();
     expect![[r#"

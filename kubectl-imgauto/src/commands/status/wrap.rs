@@ -7,7 +7,7 @@ use crate::table::shortened;
 /// Breaks a text between words into lines of at most `width` columns; a word that is wider is cut.
 ///
 /// There is always a line, if only an empty one.
-pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in text.split_whitespace() {

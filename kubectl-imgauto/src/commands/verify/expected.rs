@@ -143,6 +143,6 @@ mod tests {
         let tag = Expected::of_tag("1.2");
         assert_eq!(tag.compare("ghcr.io/acme/web:1.2"), Likeness::Same);
         assert_eq!(tag.compare("mirror.local/web:1.3"), Likeness::Other);
-        assert_eq!(tag.compare("UPPER/web:1.2"), Likeness::Incomparable);
+        assert_eq!(tag.compare("acme/WEB:1.2"), Likeness::Incomparable);
     }
 }

@@ -6,7 +6,7 @@ use reconciler::resources::ObjectKey;
 use super::expected::Expected;
 use super::verdict::{Demands, Verdict, judge};
 use crate::commands::status::cells;
-use crate::observe::{Role, Row, Workload};
+use crate::observe::{Role, Row};
 
 /// What is asked.
 #[derive(Clone, Debug)]
@@ -76,7 +76,7 @@ impl Question {
             (Subject::Named, Some(row)) => vec![Answer {
                 row,
                 expected: None,
-                verdict: Verdict::undecidable(self.nothing_meant(&row.workload)),
+                verdict: Verdict::undecidable(self.nothing_meant()),
             }],
             _ => Vec::new(),
         }
@@ -133,24 +133,21 @@ impl Question {
         }
     }
 
-    fn nothing_meant(&self, workload: &Workload) -> String {
-        let name = cells::long_name(workload);
+    fn nothing_meant(&self) -> String {
         match &self.expectation {
             Expectation::Choice => {
                 "no policy looks after it; --image or --tag says what is expected".to_owned()
             }
             Expectation::ChoiceOf { policy, .. } => {
-                format!("policy {policy} is not about any of the containers of {name}")
+                format!("policy {policy} is about none of its containers")
             }
-            Expectation::Image(image) => {
-                format!(
-                    "no container of {name} has the image {}/{}",
-                    image.registry(),
-                    image.repository()
-                )
-            }
+            Expectation::Image(image) => format!(
+                "none of its containers has the image {}/{}",
+                image.registry(),
+                image.repository()
+            ),
             Expectation::Tag(_) => {
-                format!("{name} has several containers; --image says which one is meant")
+                "it has several containers; --image says which one is meant".to_owned()
             }
         }
     }

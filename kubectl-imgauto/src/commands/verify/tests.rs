@@ -221,7 +221,9 @@ fn a_no_outweighs_what_cannot_be_told() {
 #[test]
 fn containers_without_a_policy_do_not_count_beside_others() {
     let (said, ends) = asked(&question(Expectation::Choice), &crowded());
-    expect![""].assert_eq(&said.join("\n"));
+    expect![[r#"
+        prod/deployment/shop migrate: equal
+        prod/deployment/shop shop: the rollout does not get on, 0 of 2 are ready [ImagePullFailed]"#]].assert_eq(&said.join("\n"));
     assert_eq!(ends, ExitStatus::No);
 }
 
@@ -260,7 +262,7 @@ fn the_user_may_expect_an_image_or_a_tag() {
     ];
     assert_eq!(
         asked(&tag("1"), &pair).0,
-        ["a/pod/x: ? x has several containers; --image says which one is meant"]
+        ["a/pod/x: ? it has several containers; --image says which one is meant"]
     );
 }
 
@@ -377,6 +379,24 @@ fn answers_are_printed_as_a_table() {
         color: Color::Off,
         width,
     };
-    expect![""].assert_eq(&report::table(&answers, style(None)));
-    expect![""].assert_eq(&report::table(&answers, style(Some(80))));
+    expect![[r#"
+        NAMESPACE  WORKLOAD            CONTAINER  EXPECTED  RUNNING        ROLLOUT  EQUAL
+        default    deployment/podinfo  podinfod   5.0.3     5.0.3          2/2      ✔ yes
+        default    deployment/web      web        1.9.0     1.8.4          3/3      ✖ no
+        default    pod/tool            tool       -         -              -        ◌ unknown
+        prod       deployment/api      api        2.4.0     2.3.9          5/5      ✖ no
+        prod       cronjob/report      report     -         0.9            -        ◌ unknown
+        staging    statefulset/queue   queue      7.2.1     7.2.0 > 7.2.1  1/3      ✖ no
+    "#]]
+    .assert_eq(&report::table(&answers, style(None)));
+    expect![[r#"
+        NAMESPACE  WORKLOAD            CONTAINER  EXPECTED  RUNNING   ROLLOUT  EQUAL
+        default    deployment/podinfo  podinfod   5.0.3     5.0.3     2/2      ✔ yes
+        default    deployment/web      web        1.9.0     1.8.4     3/3      ✖ no
+        default    pod/tool            tool       -         -         -        ◌ unknown
+        prod       deployment/api      api        2.4.0     2.3.9     5/5      ✖ no
+        prod       cronjob/report      report     -         0.9       -        ◌ unknown
+        staging    statefulset/queue   queue      7.2.1     7.2.0 >…  1/3      ✖ no
+    "#]]
+    .assert_eq(&report::table(&answers, style(Some(80))));
 }

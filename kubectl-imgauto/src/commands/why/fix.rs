@@ -6,7 +6,7 @@ mod cluster;
 mod git;
 mod policy;
 mod registry;
-mod shell;
+pub(super) mod shell;
 #[cfg(test)]
 mod tests;
 
@@ -96,9 +96,13 @@ pub(crate) fn advice(reason: Reason) -> &'static str {
         Reason::ApplyFailed => "mend the manifests it complains of, and apply them again",
         Reason::ApplySuspended => "resume what applies the manifests",
         Reason::ManualChange => "go back to what Git says",
-        Reason::OtherManager => "go back to what Git says, and stop the other program from changing it",
+        Reason::OtherManager => {
+            "go back to what Git says, and stop the other program from changing it"
+        }
         Reason::AdmissionSkipped => "change the workload in a way the webhook looks at",
-        Reason::ImagePullFailed => "go back to the image before, and see whether the new one is there",
+        Reason::ImagePullFailed => {
+            "go back to the image before, and see whether the new one is there"
+        }
         Reason::ProgressDeadlineExceeded => {
             "go back to the image before, and see why the new one does not come up"
         }

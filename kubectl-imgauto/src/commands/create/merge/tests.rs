@@ -210,9 +210,11 @@ fn what_is_empty_says_nothing() {
     let value = json!({
         "filterTags": {"pattern": "", "extract": "$ts"}, "policy": {}, "sourceRef": {"name": ""},
         "accessFrom": {"namespaceSelectors": [{}]}, "insecure": false, "labels": null,
+        "push": {"branch": "", "options": {"ci.skip": ""}},
     });
     let want = json!({
         "filterTags": {"extract": "$ts"}, "accessFrom": {"namespaceSelectors": [{}]}, "insecure": false,
+        "push": {"options": {"ci.skip": ""}},
     });
     assert_eq!(filled(&value), want);
 }

@@ -55,7 +55,9 @@ impl Scene<'_> {
 pub(super) fn apply(scene: &Scene<'_>) -> Option<String> {
     let applier = scene.facts.applier.present();
     let source = scene.source().map(|source| source.name.as_str());
-    let objects = source.into_iter().chain(applier.map(|applier| applier.name.as_str()));
+    let objects = source
+        .into_iter()
+        .chain(applier.map(|applier| applier.name.as_str()));
     let requests = objects.filter_map(object).map(|(kind, name)| {
         let Name { namespace, name } = name;
         let resource = resource(kind);
@@ -94,7 +96,9 @@ pub(super) fn resume(scene: &Scene<'_>) -> Option<String> {
     let applier = scene.facts.applier.present()?;
     let source = scene.source().filter(|source| source.is_suspended);
     let own = applier.is_suspended.then_some(applier.name.as_str());
-    let suspended = own.into_iter().chain(source.map(|source| source.name.as_str()));
+    let suspended = own
+        .into_iter()
+        .chain(source.map(|source| source.name.as_str()));
     all(suspended.filter_map(object).map(|(kind, name)| {
         let spec = match kind {
             "Application" => json!({"spec": {"syncPolicy": {"automated": {}}}}),

@@ -76,7 +76,11 @@ pub(super) fn known_policy(scene: &Scene<'_>) -> Option<String> {
 fn create_policy(scene: &Scene<'_>, policy: &Name) -> Option<String> {
     let Name { namespace, name } = policy;
     let image = scene.address()?;
-    let rule = match scene.tag().as_deref().map(|tag| (tag, Version::from_tag(tag))) {
+    let rule = match scene
+        .tag()
+        .as_deref()
+        .map(|tag| (tag, Version::from_tag(tag)))
+    {
         Some((tag, Some(_))) => {
             let version = tag.strip_prefix('v').unwrap_or(tag);
             let version = version.split('+').next().unwrap_or(version);
@@ -113,7 +117,11 @@ pub(super) fn own_namespace(scene: &Scene<'_>) -> Option<String> {
              | kubectl apply -f -"
         )
     };
-    let repository = scene.facts.policy.present().map(|policy| &policy.repository);
+    let repository = scene
+        .facts
+        .policy
+        .present()
+        .map(|policy| &policy.repository);
     let beside = repository.filter(|repository| repository.namespace == policy.namespace);
     let repository = beside.map(|repository| copy("repository", &repository.name));
     let policy = copy("policy", &policy.name);

@@ -11,7 +11,10 @@ const KIND: &str = "imagerepository";
 
 /// The repository the policy names, whether it is there or not.
 fn named<'a>(facts: &'a Facts<'_>) -> Option<&'a Name> {
-    let there = facts.repository.present().map(|repository| &repository.name);
+    let there = facts
+        .repository
+        .present()
+        .map(|repository| &repository.name);
     there.or_else(|| facts.policy.present().map(|policy| &policy.repository))
 }
 
@@ -19,7 +22,10 @@ fn named<'a>(facts: &'a Facts<'_>) -> Option<&'a Name> {
 pub(super) fn ready(scene: &Scene<'_>) -> Option<String> {
     let name = named(scene.facts)?;
     let Some(repository) = scene.facts.repository.present() else {
-        return match scene.text.contains("cross-namespace references have been blocked") {
+        return match scene
+            .text
+            .contains("cross-namespace references have been blocked")
+        {
             true => move_over(scene, name),
             false => create(scene, name),
         };
@@ -27,7 +33,10 @@ pub(super) fn ready(scene: &Scene<'_>) -> Option<String> {
     if repository.is_suspended {
         return Some(imgauto("resume", "repository", name));
     }
-    if scene.text.contains("cross-namespace references have been blocked") {
+    if scene
+        .text
+        .contains("cross-namespace references have been blocked")
+    {
         return move_over(scene, name);
     }
     if scene.text.contains("access denied") {
@@ -41,9 +50,7 @@ pub(super) fn ready(scene: &Scene<'_>) -> Option<String> {
 
 fn create(scene: &Scene<'_>, name: &Name) -> Option<String> {
     let chosen = scene.facts.policy.present()?.latest.as_ref();
-    let image = scene
-        .address()
-        .or_else(|| Some(chosen?.name.clone()))?;
+    let image = scene.address().or_else(|| Some(chosen?.name.clone()))?;
     let Name { namespace, name } = name;
     Some(format!(
         "kubectl imgauto create repository {name} --image={} -n {namespace}",
@@ -56,7 +63,10 @@ fn move_over(scene: &Scene<'_>, name: &Name) -> Option<String> {
     let policy = scene.policy()?;
     let own = Name::new(&policy.namespace, &name.name);
     let reference = json!({"spec": {"imageRepositoryRef": {"namespace": null}}});
-    all([create(scene, &own)?, patch("imagepolicy", policy, &reference)])
+    all([
+        create(scene, &own)?,
+        patch("imagepolicy", policy, &reference),
+    ])
 }
 
 /// Lets the policy's namespace use the repository.
@@ -80,9 +90,14 @@ fn share(scene: &Scene<'_>, repository: &RepositoryFacts) -> Option<String> {
 
 /// The address of the workload's image, where the repository has another one that the registry does not know.
 fn elsewhere(scene: &Scene<'_>, repository: &RepositoryFacts) -> Option<String> {
-    let is_unknown = ["NAME_UNKNOWN", "NAME_INVALID", "status code 404", "could not parse"]
-        .iter()
-        .any(|text| scene.text.contains(text))
+    let is_unknown = [
+        "NAME_UNKNOWN",
+        "NAME_INVALID",
+        "status code 404",
+        "could not parse",
+    ]
+    .iter()
+    .any(|text| scene.text.contains(text))
         || scene.text.contains("should not include");
     let workload = scene.facts.workload.as_ref().filter(|_| is_unknown)?;
     let reference = Reference::parse(&workload.image).ok()?;

@@ -18,7 +18,12 @@ pub(in crate::commands::why) fn replace(file: &str, line: i64, old: &str, new: &
 }
 
 /// `sed` that puts a text at the end of one line of a file, instead of a comment that may be there.
-pub(in crate::commands::why) fn append(file: &str, line: i64, text: &str, ending: Ending) -> String {
+pub(in crate::commands::why) fn append(
+    file: &str,
+    line: i64,
+    text: &str,
+    ending: Ending,
+) -> String {
     let old = match ending {
         Ending::Plain => "$",
         Ending::Comment => " *#.*$",
