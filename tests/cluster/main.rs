@@ -28,5 +28,6 @@ mod scenarios;
 mod secrets_hidden;
 mod stage;
 mod takeover;
+mod why;
 mod workloads;
 mod writes;

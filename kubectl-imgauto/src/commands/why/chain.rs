@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use engine::delivery::{Check, CheckVerdict, Judgement, Link, Name, Reason, Seen, State};
+use engine::delivery::{Check, CheckVerdict, Judgement, Link, Reason, Seen, State};
 use reconciler::resources::ObjectKey;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -159,13 +159,6 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// The list of tags, where it is worth a look first.
-    pub(super) fn tags(&self) -> Option<String> {
-        let policy = self.policy.as_ref()?;
-        let (_, reason) = self.broken()?;
-        fix::tags(reason, &Name::new(&policy.namespace, &policy.name))
-    }
-
     /// Where the reason is explained.
     pub(super) fn docs(&self) -> Option<String> {
         let (_, reason) = self.broken()?;
@@ -275,7 +268,7 @@ fn remedy(chain: &Chain<'_>, style: Style, text: &mut String) {
         return;
     };
     push_wrapped("    fix       ", fix::advice(reason), style, text);
-    for command in chain.tags().iter().chain(&chain.fix) {
+    if let Some(command) = &chain.fix {
         let _ = writeln!(text, "{:INDENT$}{command}", "");
     }
     if let Some(docs) = chain.docs() {
