@@ -196,11 +196,11 @@ fn chosen(wanted: Option<&Wanted>) -> String {
 pub(super) fn render(chains: &[Chain<'_>], style: Style) -> String {
     let drawn = chains.iter().map(|chain| draw(chain, style));
     let text = drawn.collect::<Vec<_>>().join("\n");
-    style.plain(printable(&text).into_owned())
+    style.plain(text)
 }
 
 fn draw(chain: &Chain<'_>, style: Style) -> String {
-    let mut text = format!("{}\n\n", chain.head);
+    let mut text = format!("{}\n\n", printable(&chain.head));
     if chain.policy.is_none() && chain.row.is_some() {
         unmanaged(chain, style, &mut text);
     } else {
@@ -223,7 +223,7 @@ fn draw(chain: &Chain<'_>, style: Style) -> String {
     if !chain.events.is_empty() {
         text += "\nevents\n";
         for event in &chain.events {
-            let _ = writeln!(text, "  {event}");
+            let _ = writeln!(text, "  {}", printable(&event.to_string()));
         }
     }
     text
@@ -243,12 +243,13 @@ fn line(check: &Check, style: Style, text: &mut String) {
 
 /// Writes a text behind a head, and its further lines below the first.
 fn push_wrapped(head: &str, whole: &str, style: Style, text: &mut String) {
+    let whole = printable(whole);
     let width = style
         .width
         .map_or(usize::MAX, |width| width.saturating_sub(INDENT));
     let lines = match whole.width() <= width {
-        true => vec![whole.to_owned()],
-        false => wrapped(whole, width.max(20)),
+        true => vec![whole.into_owned()],
+        false => wrapped(&whole, width.max(20)),
     };
     for (index, line) in lines.iter().enumerate() {
         match index {
@@ -269,7 +270,7 @@ fn remedy(chain: &Chain<'_>, style: Style, text: &mut String) {
     };
     push_wrapped("    fix       ", fix::advice(reason), style, text);
     if let Some(command) = &chain.fix {
-        let _ = writeln!(text, "{:INDENT$}{command}", "");
+        let _ = writeln!(text, "{:INDENT$}{}", "", printable(command));
     }
     if let Some(docs) = chain.docs() {
         push_wrapped("    docs      ", &docs, style, text);
@@ -284,7 +285,7 @@ fn unmanaged(chain: &Chain<'_>, style: Style, text: &mut String) {
     let care = care.map_or(chain.judgement.message.as_str(), |check| &check.text);
     push_wrapped(&head, care, style, text);
     if let Some(command) = &chain.fix {
-        let _ = writeln!(text, "    fix       {command}");
+        let _ = writeln!(text, "    fix       {}", printable(command));
     }
     if let Some((check, _)) = chain.broken() {
         line(check, style, text);

@@ -5,7 +5,7 @@ use engine::change::LatestRef;
 use engine::delivery::{
     self, Admission, ApplierFacts, AutomationFacts, Condition, ConditionStatus, Known, Marker,
     MarkerFacts, PolicyFacts, RepositoryFacts, RunningFacts, Seen, Selects, Setter, Site,
-    SourceFacts, State, Stray, StrayFault, Waiting, WorkloadFacts, judge,
+    SourceFacts, Stray, StrayFault, Waiting, WorkloadFacts, judge,
 };
 use engine::policy::{Policy, PolicySpec};
 
