@@ -1,66 +1,58 @@
 //! Consent of the user before something is lost.
 
-use std::io::Write as _;
-
 use tokio::sync::oneshot;
 
 use crate::error::CliError;
 use crate::session::Session;
 
-/// Whether the user has agreed already.
+/// Whether the user has agreed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Consent {
-    /// With a flag.
+    /// By a flag.
     Given,
-    /// Not yet: somebody has to be asked.
+    /// The user is asked.
     Asked,
 }
 
-/// Returns once the user agrees to what `question` says, such as `delete this image policy`.
-///
-/// Where nobody can be asked, the consent has to be on the command line, as in `command`.
-pub(crate) async fn obtain(
-    consent: Consent,
-    question: &str,
-    command: &str,
-    session: &mut Session<'_>,
-) -> Result<(), CliError> {
-    if consent == Consent::Given {
-        return Ok(());
-    }
-    if !session.environment.stdin_is_terminal {
-        let message = format!("cannot ask whether to {question}: standard input is no terminal");
-        return Err(CliError::usage(message).next(command));
-    }
-    // Nobody is left to be asked when standard error is gone; then nothing is typed either.
-    let _ = write!(session.stderr, "Are you sure you want to {question} [y/N] ");
-    let _ = session.stderr.flush();
-    let answer = typed_line().await.unwrap_or_default();
-    if is_yes(&answer) {
-        Ok(())
-    } else {
-        Err(CliError::failure("aborting"))
-    }
-}
-
-/// Waits for a line of standard input; `None` if there is none.
-///
-/// The thread is left to itself when the program is stopped: a read from a terminal cannot be cancelled.
-async fn typed_line() -> Option<String> {
-    let (sender, line) = oneshot::channel();
-    std::thread::spawn(move || {
-        let mut text = String::new();
-        if std::io::stdin().read_line(&mut text).is_ok() {
-            // Nobody listens any more if the program was stopped meanwhile.
-            let _ = sender.send(text);
+impl Consent {
+    /// Refuses to ask where there is no terminal; `verb` is what asks, and `next` the command that needs not ask.
+    pub(crate) fn checked(
+        self,
+        verb: &str,
+        next: &str,
+        session: &Session<'_>,
+    ) -> Result<Self, CliError> {
+        if self == Self::Given || session.environment.stdin_is_terminal {
+            return Ok(self);
         }
-    });
-    line.await.ok()
+        let message = format!("{verb} asks before it deletes, and there is no terminal to ask on");
+        Err(CliError::usage(message).next(next))
+    }
 }
 
-/// Whether an answer is a yes; everything else is a no.
-fn is_yes(answer: &str) -> bool {
-    matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+/// Asks on the terminal whether the user is sure to `deed`, such as `delete this image policy`; anything but a yes is a
+/// no.
+pub(crate) async fn ask(session: &mut Session<'_>, deed: &str) -> Result<(), CliError> {
+    let question = format!("? Are you sure you want to {deed}? [y/N] ");
+    // Nobody is left to be asked when standard error is gone, and then nothing is read either.
+    let shown = session.stderr.write_all(question.as_bytes());
+    let shown = shown.and_then(|()| session.stderr.flush());
+    let (sender, receiver) = oneshot::channel();
+    // Not a task: the runtime would wait for a line that may never come when the user presses Ctrl-C.
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let read = std::io::stdin().read_line(&mut line);
+        // Nobody takes the answer when the user has stopped the program.
+        let _ = sender.send(read.map(|_| line));
+    });
+    match (shown, receiver.await) {
+        (Ok(()), Ok(Ok(line))) if is_yes(&line) => Ok(()),
+        _ => Err(CliError::failure("aborting")),
+    }
+}
+
+fn is_yes(line: &str) -> bool {
+    matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
 #[cfg(test)]
@@ -69,11 +61,11 @@ mod tests {
 
     #[test]
     fn only_a_yes_is_a_yes() {
-        assert!(["y\n", "Y\n", " yes \n"].into_iter().all(is_yes));
-        assert!(
-            !["", "\n", "n\n", "yep\n", "yesterday\n"]
-                .into_iter()
-                .any(is_yes)
-        );
+        for line in ["y\n", "Y\r\n", " yes \n", "YES"] {
+            assert!(is_yes(line), "{line:?}");
+        }
+        for line in ["", "\n", "n\n", "no\n", "yy\n", "yes please\n"] {
+            assert!(!is_yes(line), "{line:?}");
+        }
     }
 }

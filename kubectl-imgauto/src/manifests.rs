@@ -43,44 +43,41 @@ pub(crate) enum Part {
     Program,
 }
 
-/// A file of `manifests/`: what it is a part of, its path below that folder, its text.
-struct File(Part, &'static str, &'static str);
+impl Part {
+    /// The part that the objects of a file are.
+    fn of(path: &str) -> Self {
+        match path.split_once('/') {
+            Some(("crds", _)) => Self::Definitions,
+            Some(("git-repository", _)) => Self::GitRepository,
+            Some(("rbac", _)) => Self::Rights,
+            Some(("base", "namespace.yaml")) => Self::Namespace,
+            _ => Self::Program,
+        }
+    }
+}
+
+/// A file of `manifests/`: its path below that folder, its text.
+struct File(&'static str, &'static str);
 
 macro_rules! file {
-    ($part:ident, $path:literal) => {
-        File(
-            Part::$part,
-            $path,
-            include_str!(concat!("../../manifests/", $path)),
-        )
+    ($path:literal) => {
+        File($path, include_str!(concat!("../../manifests/", $path)))
     };
 }
 
-/// All files that a kustomization names as resources.
+/// All files that a kustomization names as resources, in the order in which they are installed.
 const FILES: [File; 11] = [
-    file!(Namespace, "base/namespace.yaml"),
-    file!(
-        Definitions,
-        "crds/imagerepositories.image.toolkit.fluxcd.io.yaml"
-    ),
-    file!(
-        Definitions,
-        "crds/imagepolicies.image.toolkit.fluxcd.io.yaml"
-    ),
-    file!(
-        Definitions,
-        "crds/imageupdateautomations.image.toolkit.fluxcd.io.yaml"
-    ),
-    file!(Definitions, "crds/imageinventories.imgauto.dev.yaml"),
-    file!(
-        GitRepository,
-        "git-repository/gitrepositories.source.toolkit.fluxcd.io.yaml"
-    ),
-    file!(GitRepository, "git-repository/users.yaml"),
-    file!(Rights, "rbac/reconciler.yaml"),
-    file!(Rights, "rbac/users.yaml"),
-    file!(Program, "base/service.yaml"),
-    file!(Program, "base/deployment.yaml"),
+    file!("base/namespace.yaml"),
+    file!("crds/imagerepositories.image.toolkit.fluxcd.io.yaml"),
+    file!("crds/imagepolicies.image.toolkit.fluxcd.io.yaml"),
+    file!("crds/imageupdateautomations.image.toolkit.fluxcd.io.yaml"),
+    file!("crds/imageinventories.imgauto.dev.yaml"),
+    file!("git-repository/gitrepositories.source.toolkit.fluxcd.io.yaml"),
+    file!("git-repository/users.yaml"),
+    file!("rbac/reconciler.yaml"),
+    file!("rbac/users.yaml"),
+    file!("base/service.yaml"),
+    file!("base/deployment.yaml"),
 ];
 
 /// What an installation is made for.
@@ -96,6 +93,8 @@ pub(crate) struct Settings {
     pub(crate) args: Vec<String>,
     /// Keys of taints the pod may stand.
     pub(crate) toleration_keys: Vec<String>,
+    /// How many pods there are; all but one wait for their turn.
+    pub(crate) replicas: i32,
 }
 
 impl Default for Settings {
@@ -106,6 +105,7 @@ impl Default for Settings {
             pull_secrets: Vec::new(),
             args: Vec::new(),
             toleration_keys: Vec::new(),
+            replicas: 1,
         }
     }
 }
@@ -169,16 +169,36 @@ pub(crate) fn registry_of(image: &str) -> Option<&str> {
 /// Returns all objects of an installation, in the order in which they are installed.
 pub(crate) fn objects(settings: &Settings) -> Vec<Object> {
     let mut objects = Vec::new();
-    for File(part, _, text) in FILES {
+    for File(path, text) in FILES {
         let documents: Vec<Value> =
             serde_saphyr::from_multiple(text).expect("a test reads every file");
         for value in documents {
-            let mut object = Object { part, value };
+            let mut object = Object {
+                part: Part::of(path),
+                value,
+            };
+            write_whole_numbers(&mut object.value);
             settle(&mut object, settings);
             objects.push(object);
         }
     }
     objects
+}
+
+/// Writes numbers without a fraction as kustomize does: `0` for `0.0`.
+fn write_whole_numbers(value: &mut Value) {
+    match value {
+        Value::Object(fields) => fields.values_mut().for_each(write_whole_numbers),
+        Value::Array(items) => items.iter_mut().for_each(write_whole_numbers),
+        Value::Number(number) => {
+            let text = number.to_string();
+            let whole = text.strip_suffix(".0").and_then(|whole| whole.parse().ok());
+            if let Some(whole) = whole {
+                *value = Value::Number(i64::into(whole));
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
 }
 
 /// Does to an object what the kustomizations and the settings say.
@@ -201,6 +221,7 @@ fn settle(object: &mut Object, settings: &Settings) {
         subject["namespace"] = json!(settings.namespace);
     }
     if kind == "Deployment" {
+        object.value["spec"]["replicas"] = json!(settings.replicas);
         settle_pod(&mut object.value["spec"]["template"]["spec"], settings);
     }
 }

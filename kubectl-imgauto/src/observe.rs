@@ -14,6 +14,7 @@ use crate::error::CliError;
 
 mod appliers;
 mod automations;
+mod checkout;
 mod fleet;
 mod join;
 mod lines;
@@ -27,6 +28,8 @@ mod workload;
 mod world;
 
 use appliers::Appliers;
+use automations::Automations;
+use checkout::Checkout;
 use fleet::Fleet;
 use join::Join;
 use lines::{Known, Lines};
@@ -263,6 +266,7 @@ pub(crate) struct UpdateRow {
 pub(crate) async fn report(cluster: &Cluster, scope: &Scope) -> Result<Report, CliError> {
     let client = &cluster.client;
     let at = Timestamp::now();
+    let checkout = scope.source.as_deref().map(Checkout::read).transpose()?;
     let mut namespaces = vec![api::keys::DEFAULT_NAMESPACE.to_owned()];
     namespaces.extend(scope.namespace.clone());
     let named = scope.policies.iter().chain(&scope.alone);
@@ -282,17 +286,25 @@ pub(crate) async fn report(cluster: &Cluster, scope: &Scope) -> Result<Report, C
             }
         },
     )?;
+    let inventories = std::mem::take(&mut world.inventories);
+    let world = world;
     let known = Known {
         automations: &world.automations.found,
         policies: &world.policies.found,
     };
-    let lines = Lines::of_inventories(std::mem::take(&mut world.inventories), known);
+    let automations = Automations::new(&world, &appliers);
+    let lines = match &checkout {
+        Some(checkout) => Lines::of_checkout(&checkout.marked, known, &automations),
+        None => Lines::of_inventories(inventories, known),
+    };
     let join = Join {
         scope,
         world: &world,
         fleet: &fleet,
         appliers: &appliers,
         lines: &lines,
+        automations: &automations,
+        checkout: checkout.as_ref(),
     };
     Ok(Report {
         rows: join.rows(client).await,

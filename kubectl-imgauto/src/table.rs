@@ -89,8 +89,12 @@ impl Table {
             excess -= given;
         }
         let shorten = |line: &Vec<String>| {
-            let cells = line.iter().zip(&widths);
-            cells.map(|(cell, width)| shortened(cell, *width)).collect()
+            let cells = line.iter().zip(&widths).zip(&self.headings);
+            let shorter = cells.map(|((cell, width), heading)| match heading.as_str() {
+                IMAGE => shortened_image(cell, *width),
+                _ => shortened(cell, *width),
+            });
+            shorter.collect()
         };
         let fitted = Self {
             headings: shorten(&self.headings),
@@ -114,6 +118,9 @@ impl Table {
         widths
     }
 }
+
+/// The heading of columns that hold references of images.
+const IMAGE: &str = "IMAGE";
 
 /// What a shortened column keeps at least.
 const SHORTEST: usize = 8;
@@ -154,6 +161,24 @@ pub(crate) fn shortened(text: &str, width: usize) -> String {
     }
     kept.push('…');
     kept
+}
+
+/// Cuts a reference of an image to a number of columns: first the digest, which nobody reads, then the middle, since the
+/// host stands in front and name and tag at the end.
+fn shortened_image(image: &str, width: usize) -> String {
+    if image.width() <= width {
+        return image.to_owned();
+    }
+    let without_digest = image.split_once('@').map_or(image, |(name, _)| name);
+    if without_digest.width() <= width {
+        return without_digest.to_owned();
+    }
+    let letters: Vec<_> = without_digest.chars().collect();
+    let kept = width.saturating_sub(1);
+    let front = kept / 3;
+    let start = letters.len().saturating_sub(kept - front);
+    let (front, end) = (&letters[..front], &letters[start..]);
+    front.iter().chain(&['…']).chain(end).collect()
 }
 
 #[cfg(test)]
@@ -212,6 +237,26 @@ mod tests {
         assert_eq!(
             text,
             "NAME     READY  MESSAGE\npodinfo  True   a message tha…\né😀      False\n"
+        );
+    }
+
+    #[test]
+    fn an_image_keeps_its_name_and_tag() {
+        let image = "ghcr.io/acme/shop/frontend:1.2.3@sha256:0123456789abcdef";
+        let rows = [
+            (60, image),
+            (40, "ghcr.io/acme/shop/frontend:1.2.3"),
+            (20, "ghcr.i…rontend:1.2.3"),
+            (1, "…"),
+        ];
+        for (width, want) in rows {
+            assert_eq!(shortened_image(image, width), want);
+        }
+        let mut table = Table::new(&["IMAGE", "READY"]);
+        table.rows.push(vec![image.to_owned(), "True".to_owned()]);
+        assert_eq!(
+            table.fitted(Headings::Hidden, 26, &[0]),
+            "ghcr.i…rontend:1.2.3  True\n"
         );
     }
 

@@ -6,8 +6,8 @@
 //! machine lacks is a failure that names `make setup`, never a skipped test. Nothing here returns errors: a harness
 //! that cannot do its work panics and says why.
 
-pub mod archive;
 pub mod api_front;
+pub mod archive;
 pub mod control_plane;
 pub mod crowd;
 pub mod deployed;

@@ -8,6 +8,7 @@ use super::ownership;
 use super::reconciliation::Limit;
 use super::subjects::{self, Kind, Reach, Subject, Subjects};
 use crate::cluster::Cluster;
+use crate::consent::{self, Consent};
 use crate::error::{CliError, ExitStatus};
 use crate::image_kind::ImageKind;
 use crate::session::Session;
@@ -37,18 +38,17 @@ pub(crate) fn run(args: &Args, session: &mut Session<'_>) -> Result<ExitStatus, 
         Subjects::Named(subjects) => subjects,
         Subjects::All(kind) => return Err(CliError::usage(missing(kind))),
     };
-    let asks = !args.yes && !args.silent;
-    if asks && !session.environment.stdin_is_terminal {
-        let words = args.words.join(" ");
-        return Err(CliError::usage(
-            "delete asks before it deletes, and there is no terminal to ask on",
-        )
-        .next(format!("kubectl imgauto delete {words} --yes")));
-    }
+    let consent = if args.yes || args.silent {
+        Consent::Given
+    } else {
+        Consent::Asked
+    };
+    let next = format!("kubectl imgauto delete {} --yes", args.words.join(" "));
+    let consent = consent.checked("delete", &next, session)?;
     let namespace = session.namespace_to_look_in()?;
     let cluster = Cluster::open(session)?;
     let work = Work {
-        consent: if asks { Consent::Asked } else { Consent::Given },
+        consent,
         several: subjects.len() > 1,
         cluster: &cluster,
         namespace: &namespace,
@@ -59,15 +59,6 @@ pub(crate) fn run(args: &Args, session: &mut Session<'_>) -> Result<ExitStatus, 
         Kind::Policy => work.delete::<ImagePolicy>(session, subject),
         Kind::Update => work.delete::<ImageUpdateAutomation>(session, subject),
     })
-}
-
-/// Whether the user has agreed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Consent {
-    /// By a flag.
-    Given,
-    /// The user is asked.
-    Asked,
 }
 
 /// What a command works with.
@@ -95,9 +86,9 @@ impl Work<'_> {
             ));
         }
         if self.consent == Consent::Asked {
-            let question = question(human, self.several.then_some(name));
+            let deed = deed(human, self.several.then_some(name));
             // Time to think does not count.
-            self.cluster.run(ask(session, &question))?;
+            self.cluster.run(consent::ask(session, &deed))?;
         }
         session.note(&format!("deleting {human} {name} in {namespace} namespace"));
         // A namesake that took its place meanwhile is not what was asked about.
@@ -115,33 +106,10 @@ impl Work<'_> {
     }
 }
 
-/// Flux's question; of several objects it says which is meant.
-fn question(human: &str, name: Option<&String>) -> String {
+/// What flux asks about; of several objects it says which is meant.
+fn deed(human: &str, name: Option<&String>) -> String {
     let name = name.map(|name| format!(" {name}")).unwrap_or_default();
-    format!("? Are you sure you want to delete this {human}{name}? [y/N] ")
-}
-
-/// Asks on the terminal; anything but a yes is a no.
-async fn ask(session: &mut Session<'_>, question: &str) -> Result<(), CliError> {
-    // Nobody is left to be asked when standard error is gone, and then nothing is read either.
-    let shown = session.stderr.write_all(question.as_bytes());
-    let shown = shown.and_then(|()| session.stderr.flush());
-    let (sender, receiver) = tokio::sync::oneshot::channel();
-    // Not a task: the runtime would wait for a line that may never come when the user presses Ctrl-C.
-    std::thread::spawn(move || {
-        let mut line = String::new();
-        let read = std::io::stdin().read_line(&mut line);
-        // Nobody takes the answer when the user has stopped the program.
-        let _ = sender.send(read.map(|_| line));
-    });
-    match (shown, receiver.await) {
-        (Ok(()), Ok(Ok(line))) if is_yes(&line) => Ok(()),
-        _ => Err(CliError::failure("aborting")),
-    }
-}
-
-fn is_yes(line: &str) -> bool {
-    matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+    format!("delete this {human}{name}")
 }
 
 #[cfg(test)]
@@ -149,21 +117,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_yes_is_a_yes() {
-        for line in ["y\n", "Y\r\n", " yes \n", "YES"] {
-            assert!(is_yes(line), "{line:?}");
-        }
-        for line in ["", "\n", "n\n", "no\n", "yy\n", "yes please\n"] {
-            assert!(!is_yes(line), "{line:?}");
-        }
-    }
-
-    #[test]
-    fn the_question_names_the_object_when_there_are_several() {
-        let asked = "? Are you sure you want to delete this image policy? [y/N] ";
-        assert_eq!(question("image policy", None), asked);
+    fn the_object_is_named_when_there_are_several() {
+        assert_eq!(deed("image policy", None), "delete this image policy");
         let podinfo = "podinfo".to_owned();
-        let asked = "? Are you sure you want to delete this image policy podinfo? [y/N] ";
-        assert_eq!(question("image policy", Some(&podinfo)), asked);
+        let named = deed("image policy", Some(&podinfo));
+        assert_eq!(named, "delete this image policy podinfo");
     }
 }

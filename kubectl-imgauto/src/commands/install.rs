@@ -17,7 +17,7 @@ use crate::commands::inputs;
 use crate::error::{CliError, ExitStatus};
 use crate::export;
 use crate::flag_value::{self, quoted};
-use crate::manifests::{self, Settings};
+use crate::manifests::{self, Object, Settings};
 use crate::session::Session;
 use apply::{Applied, Way};
 use plan::{Competition, Plan, Step, Wishes};
@@ -66,6 +66,9 @@ pub(crate) struct Args {
     /// Change nothing: `client` asks only what is there, `server` lets the API server try each object
     #[arg(long, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "client", default_value = "none")]
     dry_run: DryRun,
+    /// With --dry-run=client: print the manifests that this cluster would get
+    #[arg(short, long, value_name = "FORMAT")]
+    output: Option<Output>,
     /// Wait until the reconciler is ready
     #[arg(long, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "true", value_parser = flag_value::switch)]
     wait: bool,
@@ -91,6 +94,13 @@ enum DryRun {
     Server,
 }
 
+/// How manifests are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// As YAML
+    Yaml,
+}
+
 /// The names of parts that mean the reconciler: ours, and those of Flux's controllers it stands for.
 const RECONCILER_NAMES: [&str; 4] = [
     "reconciler",
@@ -103,6 +113,12 @@ const RECONCILER_NAMES: [&str; 4] = [
 pub(crate) fn run(args: &Args, session: &mut Session<'_>) -> Result<ExitStatus, CliError> {
     known(&args.components)?;
     known(&args.components_extra)?;
+    if args.output.is_some() && args.dry_run != DryRun::Client {
+        let message = "-o prints what would be installed, so it needs --dry-run=client";
+        return Err(
+            CliError::usage(message).next("kubectl imgauto install --dry-run=client -o yaml")
+        );
+    }
     let wishes = wishes(args, session)?;
     if args.export {
         return session.print(&exported(&wishes)?);
@@ -186,9 +202,16 @@ fn exported(wishes: &Wishes) -> Result<String, CliError> {
         pull_secrets: wishes.pull_secrets.clone(),
         args: wishes.args.clone(),
         toleration_keys: wishes.toleration_keys.clone(),
+        ..Settings::default()
     };
-    let objects = manifests::objects(&settings);
-    let documents = objects.iter().map(|object| export::document(&object.value));
+    documents(&manifests::objects(&settings))
+}
+
+/// Objects as a stream of YAML documents.
+fn documents<'a>(objects: impl IntoIterator<Item = &'a Object>) -> Result<String, CliError> {
+    let documents = objects
+        .into_iter()
+        .map(|object| export::document(&object.value));
     documents
         .collect::<Result<String, _>>()
         .map_err(|error| CliError::failure(Chain(&error).to_string()))
@@ -214,6 +237,15 @@ async fn install(
     }
     for note in &plan.notes {
         session.note(note);
+    }
+    if args.output.is_some() {
+        let steps = plan.steps.iter();
+        let applied = steps.filter_map(|step| match step {
+            Step::Apply(object) => Some(object),
+            Step::Leave { .. } => None,
+        });
+        let text = documents(applied)?;
+        return session.print(&text).map(|_| ());
     }
     let way = match args.dry_run {
         DryRun::None => Way::ForGood,

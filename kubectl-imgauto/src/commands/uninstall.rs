@@ -84,13 +84,15 @@ pub(crate) fn run(args: &Args, session: &mut Session<'_>) -> Result<ExitStatus, 
     } else {
         Consent::Asked
     };
-    let question = question(&found);
     let all = if args.crds { " --crds" } else { "" };
-    let command = format!(
+    let next = format!(
         "kubectl imgauto uninstall{all} --yes -n {}",
         found.namespace
     );
-    cluster.run(consent::obtain(consent, &question, &command, session))?;
+    let consent = consent.checked("uninstall", &next, session)?;
+    if consent == Consent::Asked {
+        cluster.run(consent::ask(session, &deed(&found)))?;
+    }
 
     let stage = RefCell::new("the API server".to_owned());
     let limit = inputs::timeout(session.globals.timeout);
@@ -109,7 +111,7 @@ pub(crate) fn run(args: &Args, session: &mut Session<'_>) -> Result<ExitStatus, 
 }
 
 /// What the user is asked to agree to.
-fn question(found: &Inventory) -> String {
+fn deed(found: &Inventory) -> String {
     if found.losses.is_empty() {
         format!("uninstall imgauto from {}", found.namespace)
     } else {

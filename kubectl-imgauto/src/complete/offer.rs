@@ -262,14 +262,9 @@ fn targets(place: &Place<'_>, words: &[&str]) -> Offer {
 pub(super) fn nouns(verb: &str) -> &'static [Noun] {
     match verb {
         "get" => get::NOUNS,
-        "reconcile" | "suspend" | "resume" | "delete" | "export" | "logs" => {
+        "reconcile" | "suspend" | "resume" | "delete" | "export" => {
             &[Noun::Repository, Noun::Policy, Noun::Update]
         }
-        _ => &[
-            Noun::Workload(None),
-            Noun::Policy,
-            Noun::Update,
-            Noun::Repository,
-        ],
+        _ => &[Noun::Workload(None), Noun::Policy, Noun::Update],
     }
 }

@@ -211,7 +211,7 @@ fn kinds_are_followed_by_names() {
     let deployment = Noun::Workload(Some(api::WorkloadKind::Deployment));
     for verb in &verbs {
         let first = candidates(&[verb, ""]);
-        for word in ["repository", "policy", "update"] {
+        for word in ["policy", "update"] {
             assert!(
                 first.iter().any(|candidate| candidate == word),
                 "{verb}: {first:?}"

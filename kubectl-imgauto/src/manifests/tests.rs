@@ -33,10 +33,10 @@ fn every_file_that_kustomize_applies_is_built_in() {
     }
     let built_in: BTreeSet<_> = FILES
         .iter()
-        .map(|File(_, path, _)| (*path).to_owned())
+        .map(|File(path, _)| (*path).to_owned())
         .collect();
     assert_eq!(built_in, wanted);
-    for File(_, path, text) in FILES {
+    for File(path, text) in FILES {
         assert_eq!(
             text,
             std::fs::read_to_string(folder().join(path)).unwrap(),
@@ -109,4 +109,11 @@ fn the_registry_of_an_image_is_found_again() {
         Some("r.example.com")
     );
     assert_eq!(registry_of("r.example.com/mine:1"), None);
+}
+
+#[test]
+fn whole_numbers_have_no_fraction() {
+    let mut value = json!({"a": [0.0, 2.5, 3], "b": {"c": -1.0}, "d": "0.0"});
+    write_whole_numbers(&mut value);
+    assert_eq!(value, json!({"a": [0, 2.5, 3], "b": {"c": -1}, "d": "0.0"}));
 }

@@ -322,3 +322,6 @@ fn ready(conditions: &[wire::Condition], generation: i64) -> Option<Condition> {
             .is_some_and(|seen| seen < generation),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,13 +6,29 @@ use api::ImageUpdateAutomation;
 use api::condition::CommonStatus as _;
 use engine::branch::Reference;
 use engine::delivery::{AutomationFacts, Push, Selects};
+use engine::path::clamp;
 use kube::core::{Selector, SelectorExt as _};
 use reconciler::resources::ObjectKey;
 
 use super::appliers::{Appliers, reference};
-use super::lines::{name, path_of};
+use super::lines::{lies_below, name, path_of};
 use super::world::{World, condition_of, latest};
 use super::{Committed, Origin};
+
+/// Who looks after a marked line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keeper<'a> {
+    /// This automation does.
+    Automation(&'a ObjectKey),
+    /// The selector of this automation leaves the policy out.
+    LeavesOut(&'a ObjectKey),
+    /// The automations of the policy's namespace update other files; this is one, with its path.
+    Elsewhere(&'a ObjectKey, &'a str),
+    /// Only this automation updates the file, and it is in another namespace than the policy.
+    Foreign(&'a ObjectKey),
+    /// There is no automation.
+    Nobody,
+}
 
 /// All automations, and which policies they take in.
 pub(super) struct Automations<'a> {
@@ -49,6 +65,44 @@ impl<'a> Automations<'a> {
             appliers,
             by_namespace,
         }
+    }
+
+    /// Who looks after a marker of a policy in a file.
+    pub(super) fn keeper_of(&self, file: &str, policy: &ObjectKey) -> Keeper<'a> {
+        let all = self.of_namespace(&policy.namespace);
+        let covers = |automation: &&Automation<'_>| {
+            let path = clamp(path_of(automation.object));
+            path == file || lies_below(file, Some(&path))
+        };
+        let here: Vec<_> = all.iter().filter(covers).collect();
+        let labels = self
+            .world
+            .policies
+            .found
+            .get(policy)
+            .map(|seen| &seen.labels);
+        let takes =
+            |automation: &&&Automation<'_>| labels.is_none_or(|labels| automation.takes(labels));
+        match (here.iter().find(takes), here.first(), all.first()) {
+            (Some(automation), _, _) => Keeper::Automation(automation.key),
+            (None, Some(automation), _) => Keeper::LeavesOut(automation.key),
+            (None, None, Some(automation)) => {
+                Keeper::Elsewhere(automation.key, path_of(automation.object))
+            }
+            (None, None, None) => self.keeper_of_others(file),
+        }
+    }
+
+    /// The same for a namespace without automations: one of another namespace cannot serve its policies.
+    fn keeper_of_others(&self, file: &str) -> Keeper<'a> {
+        let all = self.by_namespace.values().flatten();
+        let mut covering = all.filter(|automation| {
+            let path = clamp(path_of(automation.object));
+            path == file || lies_below(file, Some(&path))
+        });
+        covering
+            .next()
+            .map_or(Keeper::Nobody, |automation| Keeper::Foreign(automation.key))
     }
 
     fn of_namespace(&self, namespace: &str) -> &[Automation<'a>] {

@@ -13,6 +13,7 @@ use reconciler::resources::ObjectKey;
 
 use super::appliers::{AppliedBy, Appliers};
 use super::automations::Automations;
+use super::checkout::{Checkout, Found};
 use super::fleet::Fleet;
 use super::lines::{Line, Lines, name};
 use super::managers::{Entry, managers, set_by};
@@ -37,6 +38,9 @@ pub(super) struct Join<'a> {
     pub(super) fleet: &'a Fleet,
     pub(super) appliers: &'a Appliers,
     pub(super) lines: &'a Lines,
+    pub(super) automations: &'a Automations<'a>,
+    /// The files, where somebody has them.
+    pub(super) checkout: Option<&'a Checkout>,
 }
 
 /// A container on its way to a row.
@@ -67,7 +71,6 @@ impl<'a> Join<'a> {
             .iter()
             .map(|seen| self.appliers.of(seen))
             .collect();
-        let automations = Automations::new(self.world, self.appliers);
         let mut drafts: Vec<Draft<'_>> = Vec::new();
         for (at, applied) in applied.iter().enumerate() {
             let path = applied
@@ -75,9 +78,10 @@ impl<'a> Join<'a> {
                 .and_then(|applied| applied.path.as_deref());
             for image in &workloads[at].images {
                 let place = drafts.len();
-                drafts.extend(self.draft((place, at), image, path, &automations));
+                drafts.extend(self.draft((place, at), image, path));
             }
         }
+        self.find_unmarked(&mut drafts);
         let managers = self.managers(client, &drafts).await;
         // What automations think of a policy is the same for all of its containers, and too much to keep for all policies.
         drafts.sort_by(|a, b| a.policy().cmp(&b.policy()));
@@ -86,7 +90,7 @@ impl<'a> Join<'a> {
             let policy = group.first().and_then(|first| first.policy().cloned());
             let around = Around {
                 applied: &applied,
-                automations: self.automations_of(policy.as_ref(), &automations),
+                automations: self.automations_of(policy.as_ref()),
                 managers: &managers,
             };
             rows.extend(
@@ -101,22 +105,20 @@ impl<'a> Join<'a> {
 
     /// Looks at the policies that were asked for by name, by themselves.
     pub(super) fn policies(&self) -> Vec<PolicyRow> {
-        let automations = Automations::new(self.world, self.appliers);
         let asked = self.scope.alone.iter();
         asked
             .map(|key| {
-                let taken = self.automations_of(Some(key), &automations);
-                self.policy(key, &taken, &automations)
+                let taken = self.automations_of(Some(key));
+                self.policy(key, &taken)
             })
             .collect()
     }
 
     /// Looks at the automations that were asked for by name, by themselves.
     pub(super) fn updates(&self) -> Vec<UpdateRow> {
-        let automations = Automations::new(self.world, self.appliers);
         let update = |key: &ObjectKey| UpdateRow {
             policies: match self.world.automations.seen(key) {
-                Seen::Present(_) => Seen::Present(self.policies_of(key, &automations)),
+                Seen::Present(_) => Seen::Present(self.policies_of(key)),
                 Seen::Absent => Seen::Absent,
                 Seen::Hidden(sentence) => Seen::Hidden(sentence),
             },
@@ -126,27 +128,22 @@ impl<'a> Join<'a> {
     }
 
     /// The policies an automation takes in, judged as if no other automation did.
-    fn policies_of(&self, update: &ObjectKey, automations: &Automations<'_>) -> Vec<PolicyRow> {
+    fn policies_of(&self, update: &ObjectKey) -> Vec<PolicyRow> {
         let known = self.world.policies.found.iter();
         let beside = known.filter(|(key, _)| key.namespace == update.namespace);
         let rows = beside.filter_map(|(key, policy)| {
-            let all = automations.facts(key, &policy.labels);
+            let all = self.automations.facts(key, &policy.labels);
             let own = all.into_iter().filter(|one| one.name == name(update));
             let own: Vec<_> = own.collect();
             let taken = own.iter().any(|one| one.selects == Selects::Takes);
-            taken.then(|| self.policy(key, &Seen::Present(own), automations))
+            taken.then(|| self.policy(key, &Seen::Present(own)))
         });
         rows.collect()
     }
 
-    fn policy(
-        &self,
-        key: &ObjectKey,
-        taken: &Seen<Vec<AutomationFacts>>,
-        automations: &Automations<'_>,
-    ) -> PolicyRow {
+    fn policy(&self, key: &ObjectKey, taken: &Seen<Vec<AutomationFacts>>) -> PolicyRow {
         let seen = self.world.policy(key);
-        let committed = self.committed(&[], key, None, automations);
+        let committed = self.committed(&[], key, None);
         let facts = Facts {
             care: Care::Policy(name(key)),
             repository: self.world.repository(&seen),
@@ -173,7 +170,6 @@ impl<'a> Join<'a> {
         (place, at): (usize, usize),
         image: &'a SeenImage,
         path: Option<&str>,
-        automations: &Automations<'_>,
     ) -> Option<Draft<'a>> {
         let seen = &self.fleet.workloads[at];
         let own = self.lines.own(seen, image, path);
@@ -188,7 +184,7 @@ impl<'a> Join<'a> {
             return None;
         }
         let markers = self.lines.facts(policy, Some((seen, image)), &own);
-        let committed = policy.and_then(|policy| self.committed(&own, policy, path, automations));
+        let committed = policy.and_then(|policy| self.committed(&own, policy, path));
         Some(Draft {
             place,
             at,
@@ -239,7 +235,6 @@ impl<'a> Join<'a> {
         own: &[&Line],
         policy: &ObjectKey,
         path: Option<&str>,
-        automations: &Automations<'_>,
     ) -> Option<Committed> {
         let pushed = |automation: &ObjectKey| {
             let status = self
@@ -258,26 +253,46 @@ impl<'a> Join<'a> {
                 .present()
                 .filter(|_| !self.lines.are_complete(&policy.namespace))?
                 .labels;
-            automations.committed(policy, labels)
+            self.automations.committed(policy, labels)
         })
     }
 
-    fn automations_of(
-        &self,
-        policy: Option<&ObjectKey>,
-        automations: &Automations<'_>,
-    ) -> Seen<Vec<AutomationFacts>> {
+    fn automations_of(&self, policy: Option<&ObjectKey>) -> Seen<Vec<AutomationFacts>> {
         let Some(policy) = policy else {
             return Seen::Absent;
         };
         let seen = self.world.policy(policy);
         let none = BTreeMap::new();
         let labels = seen.present().map_or(&none, |seen| &seen.labels);
-        let found = automations.facts(policy, labels);
+        let found = self.automations.facts(policy, labels);
         match (&self.world.automations.hidden, found.is_empty()) {
             (Some(sentence), true) => Seen::Hidden(sentence.clone()),
             (None, true) => Seen::Absent,
             (_, false) => Seen::Present(found),
+        }
+    }
+
+    /// Says of containers without a marked line which line of the checkout their image comes from.
+    fn find_unmarked(&self, drafts: &mut [Draft<'_>]) {
+        let workload = |draft: &Draft<'_>| &self.fleet.workloads[draft.at].workload;
+        let open: Vec<&str> = drafts
+            .iter()
+            .filter(|draft| draft.committed.is_none())
+            .map(|draft| workload(draft).name.as_str())
+            .collect();
+        let Some(checkout) = self.checkout.filter(|_| !open.is_empty()) else {
+            return;
+        };
+        let images = checkout.images_of(&open);
+        for draft in drafts.iter_mut().filter(|draft| draft.committed.is_none()) {
+            let workload = workload(draft);
+            let found = images.get(&(workload.kind, workload.name.clone()));
+            let found = found.into_iter().flatten().find(|found| {
+                let namespace = found.namespace.as_ref();
+                found.container == draft.image.name
+                    && namespace.is_none_or(|namespace| *namespace == workload.namespace)
+            });
+            draft.committed = found.map(unmarked);
         }
     }
 
@@ -420,6 +435,26 @@ fn care_of(found: tie::Tie<'_>) -> (Care, Option<Tie>) {
         }
         tie::Tie::OptedOut => (Care::OptedOut, None),
         tie::Tie::Unmanaged => (Care::Nobody, None),
+    }
+}
+
+/// What a line holds that no marker stands on.
+fn unmarked(found: &Found) -> Committed {
+    let reference = Reference::parse(&found.image).ok();
+    let part = |read: fn(&Reference) -> Option<&str>| {
+        let part = reference.as_ref().and_then(read);
+        part.map(str::to_owned)
+    };
+    Committed {
+        tag: part(Reference::tag),
+        digest: part(Reference::digest),
+        commit: None,
+        branch: None,
+        file: Some(found.file.clone()),
+        line: Some(found.line),
+        pushed_at: None,
+        automation: None,
+        origin: Origin::Checkout,
     }
 }
 

@@ -1,21 +1,26 @@
 //! The marked lines of Git: which of them stands behind which container, and which cannot work.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use api::image_inventory::{Inventory, InventoryEntry, InventoryField};
-use api::{ImageInventory, ImageUpdateAutomation, WorkloadKind};
+use api::{ImageInventory, ImageUpdateAutomation};
 use engine::delivery::{Marker, MarkerFacts, Name, Seen, Site, Stray};
 use engine::image::Reference;
+use engine::marker::FileScan;
 use jiff::Timestamp;
 use reconciler::resources::ObjectKey;
 
+use super::automations::Automations;
 use super::objects::Objects;
 use super::workload::{SeenImage, SeenWorkload};
 use super::world::SeenPolicy;
-use super::{Committed, Origin, Role};
+use super::{Committed, Origin};
 
+mod marked;
+mod place;
 mod stray;
 
+use place::Place;
 pub(super) use stray::path_of;
 
 /// How many lines of other containers are told of one policy: they are shown, and decide nothing.
@@ -35,20 +40,6 @@ pub(super) struct Line {
     pub(super) commit: Option<String>,
     /// The automation that looks after it, if one says so.
     pub(super) automation: Option<ObjectKey>,
-}
-
-/// What a line belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// The image of a container, or of a volume if no container is named.
-    Workload {
-        kind: WorkloadKind,
-        namespace: Option<String>,
-        name: String,
-        container: Option<String>,
-    },
-    /// A value that images are made of.
-    Values,
 }
 
 /// A marker that cannot work, and what it stands on.
@@ -131,7 +122,33 @@ impl Lines {
             lost.extend(problems.map(|problem| stray::lost(problem, &key, known_of)));
             branches.insert(key, source.branch);
         }
+        let live: HashSet<(&str, i64)> = lines
+            .iter()
+            .map(|line| (line.file.as_str(), line.line))
+            .collect();
+        // A reconciler that looks after one namespace does not know whose lines others are.
+        lost.retain(|lost: &Lost| {
+            let place = (
+                lost.stray.file.as_str(),
+                lost.stray.line.unwrap_or_default(),
+            );
+            !live.contains(&place)
+        });
         Self::new(lines, lost, branches, gaps, known)
+    }
+
+    /// Reads the files of a checkout; automations say who looks after their lines.
+    pub(super) fn of_checkout(
+        marked: &[(String, FileScan)],
+        known_of: Known<'_>,
+        automations: &Automations<'_>,
+    ) -> Self {
+        let (mut lines, mut lost) = (Vec::new(), Vec::new());
+        for (file, scan) in marked {
+            marked::read(file, scan, known_of, automations, (&mut lines, &mut lost));
+        }
+        let known = Seen::Present(Origin::Checkout);
+        Self::new(lines, lost, BTreeMap::new(), BTreeMap::new(), known)
     }
 
     fn new(
@@ -392,7 +409,7 @@ fn nearest<'a>(lines: Vec<&'a Line>, holds: impl Fn(&&'a Line) -> bool) -> Vec<&
 }
 
 /// Whether a file lies in a directory, from the root of the repository; everything lies in the root.
-fn lies_below(file: &str, directory: Option<&str>) -> bool {
+pub(super) fn lies_below(file: &str, directory: Option<&str>) -> bool {
     directory.is_some_and(|directory| {
         directory.is_empty()
             || file
@@ -435,72 +452,5 @@ fn line(entry: InventoryEntry, automation: &ObjectKey) -> Line {
     }
 }
 
-impl Place {
-    /// Reads what an object in a file is.
-    fn of(
-        api_version: Option<&str>,
-        kind: Option<&str>,
-        namespace: Option<String>,
-        name: Option<String>,
-        container: Option<String>,
-    ) -> Self {
-        let kind = WorkloadKind::of(api_version.unwrap_or_default(), kind.unwrap_or_default());
-        match kind.zip(name) {
-            Some((kind, name)) => Self::Workload {
-                kind,
-                namespace,
-                name,
-                container,
-            },
-            None => Self::Values,
-        }
-    }
-
-    /// Whether this is the image of a container. That of a volume stands beside no name, so that its value has to tell.
-    fn is(&self, seen: &SeenWorkload, image: &SeenImage, value: &str) -> bool {
-        let Self::Workload {
-            kind,
-            namespace,
-            name,
-            container,
-        } = self
-        else {
-            return false;
-        };
-        let workload = &seen.workload;
-        *kind == workload.kind
-            && *name == workload.name
-            && namespace
-                .as_ref()
-                .is_none_or(|namespace| *namespace == workload.namespace)
-            && match container {
-                Some(container) => *container == image.name && image.role != Role::Volume,
-                None => image.role == Role::Volume && is_same_repository(value, &image.image),
-            }
-    }
-
-    /// The workload and container in words; `None` for values.
-    fn label(&self) -> Option<String> {
-        let Self::Workload {
-            kind,
-            name,
-            container,
-            ..
-        } = self
-        else {
-            return None;
-        };
-        Some(match container {
-            Some(container) => format!("{}/{name}, container {container}", kind.singular()),
-            None => format!("{}/{name}", kind.singular()),
-        })
-    }
-}
-
-fn is_same_repository(left: &str, right: &str) -> bool {
-    let read = |text| Reference::parse(text).ok();
-    let pair = read(left).zip(read(right));
-    pair.is_some_and(|(left, right)| {
-        left.registry() == right.registry() && left.repository() == right.repository()
-    })
-}
+#[cfg(test)]
+mod tests;

@@ -284,3 +284,6 @@ impl RunningImages {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

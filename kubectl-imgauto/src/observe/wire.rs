@@ -362,3 +362,6 @@ pub(super) struct Waiting {
     pub(super) reason: String,
     pub(super) message: String,
 }
+
+#[cfg(test)]
+mod tests;

@@ -186,3 +186,6 @@ fn image_of(container: Container, role: Role) -> SeenImage {
         image: container.image,
     }
 }
+
+#[cfg(test)]
+mod tests;

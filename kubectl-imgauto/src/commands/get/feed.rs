@@ -116,7 +116,10 @@ impl Feed {
 
 impl Seen {
     fn take(&mut self, event: Event<DynamicObject>) -> Vec<Change> {
-        self.connection = Connection::Open;
+        if !matches!(event, Event::Init) {
+            // The beginning of a list is told before the server is asked for it.
+            self.connection = Connection::Open;
+        }
         match event {
             Event::Init => {
                 self.listed = Some(BTreeSet::new());
@@ -163,10 +166,11 @@ impl Seen {
             _ => None,
         };
         if let Some((verb, error)) = told {
-            let is_final = match error {
-                kube::Error::Api(status) => matches!(status.code, 400..=404 | 422),
-                _ => self.connection == Connection::Opening,
-            };
+            let is_refusal = matches!(
+                error,
+                kube::Error::Api(status) if matches!(status.code, 400..=404 | 422)
+            );
+            let is_final = is_refusal || self.connection == Connection::Opening;
             if is_final {
                 return Err(refused(error, attempt(verb)));
             }
@@ -184,4 +188,93 @@ fn key(object: &Value) -> Key {
 
 fn version(object: &Value) -> &str {
     text(object, "/metadata/resourceVersion")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ExitStatus;
+    use kube::core::{ApiResource, Status};
+
+    fn object(name: &str, version: &str) -> DynamicObject {
+        let resource = ApiResource::erase::<api::ImagePolicy>(&());
+        let mut object = DynamicObject::new(name, &resource).within("apps");
+        object.metadata.resource_version = Some(version.to_owned());
+        object
+    }
+
+    fn names(changes: &[Change]) -> Vec<String> {
+        let said = changes.iter().map(|change| match change {
+            Change::Applied(object) => format!("+{}", text(object, "/metadata/name")),
+            Change::Gone(object) => format!("-{}", text(object, "/metadata/name")),
+        });
+        said.collect()
+    }
+
+    /// All that is told of some events.
+    fn told(
+        seen: &mut Seen,
+        events: impl IntoIterator<Item = Event<DynamicObject>>,
+    ) -> Vec<String> {
+        let told = events.into_iter().map(|event| names(&seen.take(event)));
+        told.collect::<Vec<_>>().concat()
+    }
+
+    #[test]
+    fn a_new_list_tells_what_changed_since_the_last() {
+        let mut seen = Seen::default();
+        let first = [
+            Event::Init,
+            Event::InitApply(object("a", "1")),
+            Event::InitApply(object("b", "2")),
+            Event::InitDone,
+            Event::Apply(object("a", "3")),
+        ];
+        assert_eq!(told(&mut seen, first), ["+a", "+b", "+a"]);
+        let second = [
+            Event::Init,
+            Event::InitApply(object("a", "3")),
+            Event::InitApply(object("c", "4")),
+            Event::InitDone,
+            Event::Delete(object("c", "5")),
+        ];
+        assert_eq!(told(&mut seen, second), ["+c", "-b", "-c"]);
+        assert_eq!(seen.objects.len(), 1);
+    }
+
+    fn refusal(code: u16) -> kube::Error {
+        kube::Error::Api(Box::new(Status {
+            code,
+            message: "no".to_owned(),
+            ..Status::default()
+        }))
+    }
+
+    #[test]
+    fn only_what_passes_is_waited_for() {
+        let client = tokio::runtime::Runtime::new().unwrap();
+        let _guard = client.enter();
+        let config = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
+        let client = kube::Client::try_from(config).unwrap();
+        let resource = ApiResource::erase::<api::ImagePolicy>(&());
+        let watched = Watched {
+            api: Api::all_with(client, &resource),
+            config: watcher::Config::default(),
+            kind: "ImagePolicy".to_owned(),
+            api_version: resource.api_version,
+        };
+        let mut seen = Seen::default();
+        let forbidden = Error::InitialListFailed(refusal(403));
+        let error = seen.fails(&forbidden, &watched).unwrap_err();
+        assert_eq!(error.status(), ExitStatus::No);
+        // A server that is busy is asked again, and the user is told of it once.
+        let busy = Error::WatchStartFailed(refusal(503));
+        seen.take(Event::Init);
+        assert!(seen.fails(&busy, &watched).is_err());
+        seen.take(Event::InitDone);
+        assert!(seen.fails(&busy, &watched).unwrap().is_some());
+        assert!(seen.fails(&busy, &watched).unwrap().is_none());
+        let gone = Error::WatchStartFailed(refusal(403));
+        assert!(seen.fails(&gone, &watched).is_err());
+    }
 }

@@ -154,6 +154,8 @@ fn settings(wishes: &Wishes, facts: &Facts) -> (Settings, Vec<String>) {
         pull_secrets,
         args,
         toleration_keys: wishes.toleration_keys.clone(),
+        // Who asked for several gets them again; who went back to Flux comes again with one.
+        replicas: there.map_or(1, Controller::replicas).max(1),
     };
     (settings, notes)
 }

@@ -35,13 +35,20 @@ pub(super) fn follow(
 ) -> Result<ExitStatus, CliError> {
     let mut output = Output::of(question, session);
     let watching = watch(cluster, question, until, &mut output, session);
-    match limit {
+    let watched = match limit {
         Some(limit) => cluster.run_within(limit, watching, || {
             CliError::timed_out("not everything is synced in time")
                 .next(format!("kubectl imgauto status{}", question.scope.flag()))
         }),
         None => cluster.run(watching),
+    };
+    if let (Err(error), Output::Picture(_)) = (&watched, &output)
+        && error.status() == ExitStatus::Interrupted
+    {
+        // The terminal wrote `^C` where the prompt is to stand.
+        session.stream("\n")?;
     }
+    watched
 }
 
 async fn watch(

@@ -47,7 +47,10 @@ fn shows(rows: &[Row], view: &View, want: &Expect) {
 
 #[test]
 fn a_list_for_programs_is_never_cut() {
-    shows(&fleet(), &view(None), &expect![[r#"
+    shows(
+        &fleet(),
+        &view(None),
+        &expect![[r#"
         NAMESPACE  WORKLOAD        CONTAINER  POLICY               WANTED  GIT    RUNNING        ROLLOUT  STATE
         default    deploy/podinfo  podinfod   flux-system/podinfo  5.0.3   5.0.3  5.0.3          2/2      ✔ Synced
         default    deploy/web      web        flux-system/web      1.9.0   1.8.4  1.8.4          3/3      ◌ UpdateAvailable
@@ -59,12 +62,16 @@ fn a_list_for_programs_is_never_cut() {
         2 of 6 need attention:
           prod/deploy/api        ManualChange: running 2.3.9 differs from Git; image set by "kubectl-set" 3m ago    kubectl imgauto why deploy/api -n prod
           prod/cronjob/report    NoTagMatches: none of 41 tags fits ^prod-(?P<n>\d+)$                               kubectl imgauto tags policy/report -n prod
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_list_fits_a_wide_terminal() {
-    shows(&fleet(), &view(Some(120)), &expect![[r#"
+    shows(
+        &fleet(),
+        &view(Some(120)),
+        &expect![[r#"
         NAMESPACE  WORKLOAD        CONTAINER  POLICY               WANTED  GIT    RUNNING        ROLLOUT  STATE
         default    deploy/podinfo  podinfod   flux-system/podinfo  5.0.3   5.0.3  5.0.3          2/2      ✔ Synced
         default    deploy/web      web        flux-system/web      1.9.0   1.8.4  1.8.4          3/3      ◌ UpdateAvailable
@@ -80,12 +87,16 @@ fn a_list_fits_a_wide_terminal() {
           prod/cronjob/report
             NoTagMatches: none of 41 tags fits ^prod-(?P<n>\d+)$
             kubectl imgauto tags policy/report -n prod
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_list_fits_a_terminal_of_usual_width() {
-    shows(&fleet(), &view(Some(80)), &expect![[r#"
+    shows(
+        &fleet(),
+        &view(Some(80)),
+        &expect![[r#"
         NAMESPACE  WORKLOAD        WANTED  GIT    RUNNING     ROLLOUT  STATE
         default    deploy/podinfo  5.0.3   5.0.3  5.0.3       2/2      ✔ Synced
         default    deploy/web      1.9.0   1.8.4  1.8.4       3/3      ◌ UpdateAvailable
@@ -102,16 +113,21 @@ fn a_list_fits_a_terminal_of_usual_width() {
           prod/cronjob/report
             NoTagMatches: none of 41 tags fits ^prod-(?P<n>\d+)$
             kubectl imgauto tags policy/report -n prod
-    "#]]);
+    "#]],
+    );
     let one = View {
         namespaces: Namespaces::Hidden,
         ..view(Some(80))
     };
-    shows(&fleet()[..2], &one, &expect![[r#"
+    shows(
+        &fleet()[..2],
+        &one,
+        &expect![[r#"
         WORKLOAD        POLICY   WANTED  GIT    RUNNING  ROLLOUT  STATE
         deploy/podinfo  podinfo  5.0.3   5.0.3  5.0.3    2/2      ✔ Synced
         deploy/web      web      1.9.0   1.8.4  1.8.4    3/3      ◌ UpdateAvailable
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -164,7 +180,10 @@ fn ascii_lists_and_trees_have_no_other_character() {
         let text = tree::render(&all(&crowded()), samples::now(), ascii(width).style);
         assert!(text.is_ascii(), "{text}");
     }
-    shows(&fleet()[1..6], &ascii(Some(80)), &expect![[r#"
+    shows(
+        &fleet()[1..6],
+        &ascii(Some(80)),
+        &expect![[r#"
         NAMESPACE  WORKLOAD        WANTED  GIT    RUNNING     ROLLOUT  STATE
         default    deploy/web      1.9.0   1.8.4  1.8.4       3/3      o UpdateAvailable
         default    pod/tool        -       -      -           -        o Unmanaged
@@ -180,7 +199,8 @@ fn ascii_lists_and_trees_have_no_other_character() {
           prod/cronjob/report
             NoTagMatches: none of 41 tags fits ^prod-(?P<n>\d+)$
             kubectl imgauto tags policy/report -n prod
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -215,7 +235,9 @@ fn a_rollout_has_a_bar_while_it_is_watched() {
         };
         let text = list::render(&[&row], &live);
         let line = text.lines().nth(1).unwrap().to_owned();
-        let bar = line.split("  ").find(|cell| cell.contains('/') && cell.contains(' '));
+        let bar = line
+            .split("  ")
+            .find(|cell| cell.contains('/') && cell.contains(' '));
         bar.unwrap().trim().to_owned()
     };
     assert_eq!(bar_of(3, 1, 2), "███░░░░░░░ 1/3");
@@ -231,15 +253,22 @@ fn grows(rows: &[Row], width: Option<usize>, want: &Expect) {
 
 #[test]
 fn a_tree_tells_the_way_of_an_image() {
-    grows(&[podinfo()], None, &expect![[r#"
+    grows(
+        &[podinfo()],
+        None,
+        &expect![[r#"
         deploy/podinfo · default                                   ✔ Synced   5.0.3
         └─ podinfod
            ├─ wanted   5.0.3   policy flux-system/podinfo, semver >=5.0.0, 13 tags scanned 41s ago, chosen 6m ago (was 5.0.0)
            ├─ git      5.0.3   main@3f9c2ab, clusters/my-cluster/podinfo-deployment.yaml:18, pushed 5m ago by update flux-system/flux-system
            ├─ applied  5.0.3   Kustomization flux-system/flux-system at main@3f9c2ab
            └─ running  5.0.3   2/2 ready, ReplicaSet podinfo-6c9d7f, sha256:8704da9123456789
-    "#]]);
-    grows(&[podinfo()], Some(80), &expect![[r#"
+    "#]],
+    );
+    grows(
+        &[podinfo()],
+        Some(80),
+        &expect![[r#"
         deploy/podinfo · default                                   ✔ Synced   5.0.3
         └─ podinfod
            ├─ wanted   5.0.3   policy flux-system/podinfo, semver >=5.0.0, 13 tags
@@ -249,34 +278,38 @@ fn a_tree_tells_the_way_of_an_image() {
            │                   ago by update flux-system/flux-system
            ├─ applied  5.0.3   Kustomization flux-system/flux-system at main@3f9c2ab
            └─ running  5.0.3   2/2 ready, ReplicaSet podinfo-6c9d7f, sha256:8704da9…
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_tree_has_a_branch_for_each_container() {
-    grows(&crowded(), Some(80), &expect![[r#"
-        deploy/shop · prod                                         ✖ Degraded
-        ├─ migrate (init)
-        │  ├─ state    ✔ Synced
-        │  ├─ wanted   1.1   policy flux-system/shop
-        │  ├─ git      1.1
-        │  ├─ applied  1.1   ghcr.io/acme/shop:1.1
-        │  └─ running  1.1   2/2 ready, sha256:6666666…
-        ├─ shop
-        │  ├─ state    ✖ Degraded, ImagePullFailed: 2 pods cannot pull
-        │  │           ghcr.io/acme/shop:1.1
-        │  ├─ wanted   1.1   policy flux-system/shop
-        │  ├─ git      1.1
-        │  ├─ applied  1.1   ghcr.io/acme/shop:1.1
-        │  └─ running  1.1   0/2 ready, sha256:7777777…
-        └─ proxy (sidecar)
-           ├─ state    ◌ Unmanaged
-           ├─ wanted   -                 no policy looks after it
-           ├─ applied  sha256:8888888…   ghcr.io/mesh/proxy@sha256:88888888888888888888…
-           └─ running  sha256:8888888…   2/2 ready
+    grows(
+        &crowded(),
+        Some(80),
+        &expect![[r#"
+            deploy/shop · prod                                         ✖ Degraded
+            ├─ migrate (init)
+            │  ├─ state    ✔ Synced
+            │  ├─ wanted   1.1   policy flux-system/shop
+            │  ├─ git      1.1
+            │  ├─ applied  1.1   ghcr.io/acme/shop:1.1
+            │  └─ running  1.1   2/2 ready, sha256:6666666…
+            ├─ shop
+            │  ├─ state    ✖ Degraded, ImagePullFailed: 2 pods cannot pull
+            │  │           ghcr.io/acme/shop:1.1
+            │  ├─ wanted   1.1   policy flux-system/shop
+            │  ├─ git      1.1
+            │  ├─ applied  1.1   ghcr.io/acme/shop:1.1
+            │  └─ running  1.1   0/2 ready, sha256:7777777…
+            └─ proxy (sidecar)
+               ├─ state    ◌ Unmanaged
+               ├─ applied  sha256:8888888…   ghcr.io/mesh/proxy@sha256:88888888888888888888…
+               └─ running  sha256:8888888…   2/2 ready
 
-        next: kubectl imgauto why deploy/shop -n prod
-    "#]]);
+            next: kubectl imgauto why deploy/shop -n prod
+        "#]],
+    );
 }
 
 #[test]
@@ -292,7 +325,10 @@ fn a_tree_says_what_is_not_known() {
         next: Some("kubectl imgauto why cronjob/report -n prod".to_owned()),
         ..managed("prod", WorkloadKind::CronJob, "report", "-", "0.9")
     };
-    grows(&[lost], Some(80), &expect![[r#"
+    grows(
+        &[lost],
+        Some(80),
+        &expect![[r#"
         cronjob/report · prod                                      ✖ Blocked
         └─ report
            ├─ state    ✖ Blocked, InvalidPattern: the range "~x" is none
@@ -302,7 +338,8 @@ fn a_tree_says_what_is_not_known() {
            └─ running  -     no pod
 
         next: kubectl imgauto why cronjob/report -n prod
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -379,7 +416,8 @@ fn a_document_holds_every_field_of_a_container() {
               "next": null
             }
           ]
-        }"#]].assert_eq(&text);
+        }"#]]
+    .assert_eq(&text);
 }
 
 #[test]
@@ -409,16 +447,18 @@ fn changes_are_told_once() {
     expect![[r#"
         2026-08-22T10:00:00Z ✔ default/deployment/podinfo podinfod: Synced, running 5.0.3, 2/2
         2026-08-22T10:00:00Z ◌ default/deployment/web web: UpdateAvailable, running 1.8.4, 3/3
-    "#]].assert_eq(&tell(&rows));
+    "#]]
+    .assert_eq(&tell(&rows));
     assert_eq!(tell(&rows), "");
     rows[1].rollout = Some(progress(3, 1, 3, Ending::UnderWay));
     rows[1].judgement = samples::judgement(State::RollingOut, None, "1 of 3 pods are new");
     expect![[r#"
-        2026-08-22T10:00:00Z ◌ default/deployment/web web: RollingOut, running 1.8.4, 1/3, 1 of 3 pods are new
+        2026-08-22T10:00:00Z ◌ default/deployment/web web: RollingOut, running 1.8.4, 1/3: 1 of 3 pods are new
     "#]].assert_eq(&tell(&rows));
     rows.pop();
     expect![[r#"
         2026-08-22T10:00:00Z ◌ default/deployment/web web: gone
-    "#]].assert_eq(&tell(&rows));
+    "#]]
+    .assert_eq(&tell(&rows));
     assert_eq!(tell(&rows), "");
 }

@@ -149,7 +149,9 @@ impl Tree {
         if containers > 1 || Mark::of(row.judgement.state) != Mark::Good {
             leaves.push(self.state(row));
         }
-        leaves.push(self.wanted(row));
+        if row.policy.is_some() {
+            leaves.push(self.wanted(row));
+        }
         if let Some(git) = &row.git {
             leaves.push(self.git(git));
         } else if row.policy.is_some() {
@@ -215,8 +217,7 @@ impl Tree {
 
     fn wanted(&self, row: &Row) -> Leaf {
         let detail = match (&row.policy, &row.wanted) {
-            (None, _) => "no policy looks after it".to_owned(),
-            (Some(_), None) => format!("policy {} has not chosen yet", cells::policy(row)),
+            (_, None) | (None, _) => format!("policy {} has not chosen yet", cells::policy(row)),
             (Some(tie), Some(wanted)) => {
                 let guess = match tie.certainty {
                     Certainty::Stated => "",

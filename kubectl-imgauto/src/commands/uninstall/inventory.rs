@@ -305,7 +305,6 @@ pub(super) fn resource(there: &CustomResourceDefinition) -> Option<ApiResource> 
         version,
         kind: there.spec.names.kind.clone(),
         plural: there.spec.names.plural.clone(),
-        ..ApiResource::erase::<CustomResourceDefinition>(&())
     })
 }
 

@@ -67,7 +67,10 @@ impl Question {
     fn of_workload<'a>(&self, rows: &'a [Row]) -> Vec<Answer<'a>> {
         let meant = self.meant(rows);
         if !meant.is_empty() {
-            return meant.into_iter().map(|row| self.of_container(row)).collect();
+            return meant
+                .into_iter()
+                .map(|row| self.of_container(row))
+                .collect();
         }
         match (self.subject, rows.first()) {
             (Subject::Named, Some(row)) => vec![Answer {
@@ -114,7 +117,11 @@ impl Question {
             .iter()
             .filter(|row| expected.has_repository_of(&row.image))
             .collect();
-        if same.is_empty() { self.sole(rows) } else { same }
+        if same.is_empty() {
+            self.sole(rows)
+        } else {
+            same
+        }
     }
 
     /// The only ordinary container of a workload that the user named.

@@ -31,10 +31,13 @@ impl Teller {
                 Verdict::Equal => self.equal(answer, session),
                 Verdict::Different { text, .. } | Verdict::Unknown { text, .. } => {
                     let row = answer.row;
-                    let hint = hint(row).map(|hint| format!(" ({hint})"));
-                    let text = format!("{}: {text}{}", place(answer), hint.unwrap_or_default());
-                    if self.is_news(answer, &text) {
-                        session.waiting(&text);
+                    // Hints hold ages, which are no news.
+                    let judgement = &row.judgement;
+                    let news = format!("{text} {:?} {:?}", judgement.state, judgement.reason);
+                    if self.is_news(answer, news) {
+                        let hint = hint(row).map(|hint| format!(" ({hint})"));
+                        let hint = hint.unwrap_or_default();
+                        session.waiting(&format!("{}: {text}{hint}", place(answer)));
                     }
                 }
             }
@@ -60,7 +63,7 @@ impl Teller {
 
     fn equal(&mut self, answer: &Answer<'_>, session: &mut Session<'_>) {
         let text = format!("{}: {}", place(answer), answer.row.image);
-        if self.is_news(answer, &text) {
+        if self.is_news(answer, text.clone()) {
             session.done(&text);
         }
     }
@@ -71,10 +74,17 @@ impl Teller {
         let _ = session.stderr.write_all(printable(&text).as_bytes());
     }
 
-    fn is_news(&mut self, answer: &Answer<'_>, text: &str) -> bool {
+    fn is_news(&mut self, answer: &Answer<'_>, news: String) -> bool {
         let row = answer.row;
         let key = (row.workload.clone(), row.role, row.container.clone());
-        self.told.insert(key, text.to_owned()).as_deref() != Some(text)
+        match self.told.get_mut(&key) {
+            Some(told) if *told == news => false,
+            Some(told) => {
+                *told = news;
+                true
+            }
+            None => self.told.insert(key, news).is_none(),
+        }
     }
 }
 

@@ -387,7 +387,8 @@ fn answers_are_printed_as_a_table() {
         prod       deployment/api      api        2.4.0     2.3.9          5/5      ✖ no
         prod       cronjob/report      report     -         0.9            -        ◌ unknown
         staging    statefulset/queue   queue      7.2.1     7.2.0 > 7.2.1  1/3      ✖ no
-    "#]].assert_eq(&report::table(&answers, style(None)));
+    "#]]
+    .assert_eq(&report::table(&answers, style(None)));
     expect![[r#"
         NAMESPACE  WORKLOAD            CONTAINER  EXPECTED  RUNNING   ROLLOUT  EQUAL
         default    deployment/podinfo  podinfod   5.0.3     5.0.3     2/2      ✔ yes
@@ -396,5 +397,6 @@ fn answers_are_printed_as_a_table() {
         prod       deployment/api      api        2.4.0     2.3.9     5/5      ✖ no
         prod       cronjob/report      report     -         0.9       -        ◌ unknown
         staging    statefulset/queue   queue      7.2.1     7.2.0 >…  1/3      ✖ no
-    "#]].assert_eq(&report::table(&answers, style(Some(80))));
+    "#]]
+    .assert_eq(&report::table(&answers, style(Some(80))));
 }

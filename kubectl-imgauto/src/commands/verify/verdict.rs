@@ -109,7 +109,8 @@ fn spec(row: &Row, expected: &Expected, demands: Demands) -> Option<Verdict> {
     }
 }
 
-/// `running 5.0.0, wanted 5.0.3`; what runs another repository's image is named in full.
+/// `running 5.0.0, wanted 5.0.3`, or what the spec has if that is all that differs; the image of another repository is
+/// named in full.
 fn mismatch(row: &Row, expected: &Expected, demands: Demands) -> String {
     if let Some(repository) = &expected.repository
         && !expected.has_repository_of(&row.image)
@@ -120,15 +121,12 @@ fn mismatch(row: &Row, expected: &Expected, demands: Demands) -> String {
             expected.version()
         );
     }
-    let running = match demands.rollout {
-        Demand::Needed => cells::versions(&row.running, Digests::Short).join(" > "),
-        Demand::Ignored => String::new(),
-    };
-    if running.is_empty() {
+    if demands.rollout == Demand::Needed && runs_another(row, expected) {
+        let running = cells::versions(&row.running, Digests::Short).join(" > ");
+        format!("running {running}, wanted {}", expected.version())
+    } else {
         let spec = cells::spec_version(&row.image);
         format!("set to {spec}, wanted {}", expected.version())
-    } else {
-        format!("running {running}, wanted {}", expected.version())
     }
 }
 
@@ -175,7 +173,7 @@ fn rollout(row: &Row, expected: &Expected, demands: Demands) -> Option<Verdict> 
             ),
             hope: Hope::Lost,
         }),
-        Ending::UnderWay => Some(Verdict::different(under_way(progress))),
+        Ending::UnderWay => Some(Verdict::different(under_way(row, progress))),
         Ending::Failed => Some(Verdict::Different {
             text: format!(
                 "the rollout does not get on, {} of {} are ready",
@@ -196,8 +194,12 @@ fn runs_another(row: &Row, expected: &Expected) -> bool {
     row.running.iter().any(is_other)
 }
 
-/// The step a rollout is at, in kubectl's order.
-fn under_way(progress: &Progress) -> String {
+/// The step a rollout is at, in kubectl's order; the judgement knows more than the numbers.
+fn under_way(row: &Row, progress: &Progress) -> String {
+    let judgement = &row.judgement;
+    if judgement.state == State::RollingOut && !judgement.message.is_empty() {
+        return judgement.message.clone();
+    }
     let Progress {
         desired,
         updated,

@@ -46,7 +46,7 @@ pub(super) fn lost(problem: InventoryProblem, automation: &ObjectKey, known: Kno
 }
 
 /// The policy that was probably meant.
-fn similar(setter: &str, known: Known<'_>) -> Option<String> {
+pub(super) fn similar(setter: &str, known: Known<'_>) -> Option<String> {
     let mut parts = setter.split(':');
     let (namespace, name) = parts.next().zip(parts.next())?;
     let there = known

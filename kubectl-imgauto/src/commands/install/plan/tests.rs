@@ -151,8 +151,8 @@ fn controllers_that_were_scaled_down_are_remembered() {
 }
 
 #[test]
-fn an_installation_that_is_there_keeps_its_place_and_its_registry() {
-    let there = vec![controller("tools", Role::Reconciler, 1)];
+fn an_installation_that_is_there_keeps_what_nobody_asked_to_change() {
+    let there = vec![controller("tools", Role::Reconciler, 2)];
     let plan = plan(&wishes(), &facts(there.clone())).unwrap();
     assert_eq!(plan.settings.namespace, "tools");
     assert_eq!(
@@ -160,6 +160,7 @@ fn an_installation_that_is_there_keeps_its_place_and_its_registry() {
         Some("r.example.com/tools")
     );
     assert_eq!(plan.settings.pull_secrets, ["pull"]);
+    assert_eq!(plan.settings.replicas, 2);
     let elsewhere = Wishes {
         namespace: Some("elsewhere".to_owned()),
         ..wishes()
