@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::events::Told;
 use super::fix;
-use crate::commands::status::cells;
+use crate::commands::status::cells::{self, Digests};
 use crate::commands::status::style::{Mark, Style};
 use crate::commands::status::wrap::wrapped;
 use crate::observe::{PolicyRow, Row, UpdateRow, Wanted};
@@ -68,14 +68,14 @@ impl<'a> Chain<'a> {
 
     pub(super) fn of_policy(row: &'a PolicyRow) -> Self {
         let ObjectKey { namespace, name } = &row.policy;
-        let chosen = chosen(row.wanted.as_ref());
-        Self::alone(row, format!("policy/{name} ({namespace}): {chosen}"))
+        let told = told(row);
+        Self::alone(row, format!("policy/{name} ({namespace}): {told}"))
     }
 
     pub(super) fn of_update(update: &'a UpdateRow, row: &'a PolicyRow) -> Self {
         let ObjectKey { namespace, name } = &update.update;
-        let (policy, chosen) = (&row.policy.name, chosen(row.wanted.as_ref()));
-        let head = format!("update/{name} ({namespace}), policy {policy}: {chosen}");
+        let (policy, told) = (&row.policy.name, told(row));
+        let head = format!("update/{name} ({namespace}), policy {policy}: {told}");
         Self {
             update: Some(&update.update),
             ..Self::alone(row, head)
@@ -166,10 +166,22 @@ impl<'a> Chain<'a> {
     }
 }
 
+/// What a policy chose, and what is committed for it.
+fn told(row: &PolicyRow) -> String {
+    let chosen = chosen(row.wanted.as_ref());
+    match row.git.as_ref() {
+        Some(git) => format!(
+            "{chosen}, Git has {}",
+            cells::committed(git, Digests::Short)
+        ),
+        None => chosen,
+    }
+}
+
 fn running(row: &Row) -> String {
     let versions = row.running.iter().map(|running| match &running.tag {
         Some(tag) => tag.clone(),
-        None => cells::version(None, running.digest.as_deref(), cells::Digests::Short),
+        None => cells::version(None, running.digest.as_deref(), Digests::Short),
     });
     let versions: Vec<_> = versions.collect();
     match versions.is_empty() {

@@ -137,7 +137,10 @@ fn colours_are_in_the_marks_alone() {
 
 #[test]
 fn policies_and_automations_end_with_the_push() {
-    let whole = policy(None);
+    let whole = PolicyRow {
+        git: web().git,
+        ..policy(None)
+    };
     let broken = policy(Some(excluded()));
     let taken = update(Seen::Present(vec![broken.clone()]));
     let idle = update(Seen::Present(Vec::new()));
@@ -147,7 +150,7 @@ fn policies_and_automations_end_with_the_push() {
         Chain::of_idle_update(&idle),
     ];
     expect![[r"
-        policy/web (flux-system): wants 1.9.0
+        policy/web (flux-system): wants 1.9.0, Git has 1.8.4
 
         √ scan        the scan holds
         √ selection   the selection holds

@@ -104,19 +104,30 @@ fn credentials_are_made_and_named() {
     );
 }
 
+const TAGS: &str = "kubectl imgauto tags policy/web -n flux-system";
+
+/// The tags, and then a patch of the policy.
+fn mended(spec: &str) -> String {
+    format!(
+        "{TAGS}; kubectl patch imagepolicy web -n flux-system --type=merge -p '{{\"spec\":{spec}}}'"
+    )
+}
+
+fn versions(range: &str) -> String {
+    mended(&format!(
+        "{{\"filterTags\":null,\"policy\":{{\"semver\":{{\"range\":\"{range}\"}},\"alphabetical\":null,\"numerical\":null}}}}"
+    ))
+}
+
+fn numbers(pattern: &str) -> String {
+    mended(&format!(
+        "{{\"filterTags\":{{\"pattern\":\"{pattern}\",\"extract\":\"$n\"}},\
+         \"policy\":{{\"semver\":null,\"alphabetical\":null,\"numerical\":{{\"order\":\"asc\"}}}}}}"
+    ))
+}
+
 #[test]
 fn a_policy_gets_a_rule_the_tag_in_use_fits() {
-    let tags = "kubectl imgauto tags policy/web -n flux-system";
-    let mended = |spec: &str| {
-        format!(
-            "{tags}; kubectl patch imagepolicy web -n flux-system --type=merge -p '{{\"spec\":{spec}}}'"
-        )
-    };
-    let versions = |range: &str| {
-        mended(&format!(
-            "{{\"filterTags\":null,\"policy\":{{\"semver\":{{\"range\":\"{range}\"}},\"alphabetical\":null,\"numerical\":null}}}}"
-        ))
-    };
     let unmatched = |tag: &str| {
         World::new()
             .runs(&format!("ghcr.io/acme/web:{tag}"))
@@ -135,12 +146,6 @@ fn a_policy_gets_a_rule_the_tag_in_use_fits() {
         Reason::NoTagMatches,
         &versions(">=2.0.0-rc.1"),
     );
-    let numbers = |pattern: &str| {
-        mended(&format!(
-            "{{\"filterTags\":{{\"pattern\":\"{pattern}\",\"extract\":\"$n\"}},\
-             \"policy\":{{\"semver\":null,\"alphabetical\":null,\"numerical\":{{\"order\":\"asc\"}}}}}}"
-        ))
-    };
     check(
         &unmatched("prod-42"),
         Reason::NoTagMatches,
@@ -151,7 +156,11 @@ fn a_policy_gets_a_rule_the_tag_in_use_fits() {
         Reason::NoTagMatches,
         &numbers(r"^b(?P<n>[0-9]+)\\.main$"),
     );
-    check(&unmatched("latest"), Reason::NoTagMatches, tags);
+    check(&unmatched("latest"), Reason::NoTagMatches, TAGS);
+}
+
+#[test]
+fn a_policy_that_cannot_be_used_gets_what_it_lacks() {
     let broken = World::new().with(|world| {
         let spec = PolicySpec {
             semver_range: Some(">>1"),
@@ -248,6 +257,10 @@ fn what_applies_is_asked_to_do_it_now() {
             "kubectl annotate kustomization.kustomize.toolkit.fluxcd.io apps -n flux-system {request}"
         ),
     );
+}
+
+#[test]
+fn what_is_suspended_is_resumed() {
     for (kind, resource, spec) in [
         (
             "Kustomization",
@@ -260,7 +273,7 @@ fn what_applies_is_asked_to_do_it_now() {
             "{\"syncPolicy\":{\"automated\":{}}}",
         ),
     ] {
-        let suspended = unapplied().with(|world| {
+        let suspended = World::new().with(|world| {
             world.applier = Seen::Present(ApplierFacts {
                 is_suspended: true,
                 ..applier(kind)
