@@ -34,7 +34,7 @@ use fleet::Fleet;
 use join::Join;
 use lines::{Known, Lines};
 use objects::Reach;
-pub(crate) use scope::{Breadth, Choice, Scope, Unmanaged};
+pub(crate) use scope::{Breadth, Scope, Unmanaged};
 use world::World;
 
 /// Everything that was seen.
@@ -269,8 +269,7 @@ pub(crate) async fn report(cluster: &Cluster, scope: &Scope) -> Result<Report, C
     let checkout = scope.source.as_deref().map(Checkout::read).transpose()?;
     let mut namespaces = vec![api::keys::DEFAULT_NAMESPACE.to_owned()];
     namespaces.extend(scope.namespace.clone());
-    let named = scope.policies.iter().chain(&scope.alone);
-    let named = named.chain(&scope.updates);
+    let named = scope.policies.iter().chain(&scope.updates);
     namespaces.extend(named.map(|key| key.namespace.clone()));
     namespaces.sort_unstable();
     namespaces.dedup();

@@ -122,7 +122,7 @@ fn scope(targets: &[Target], namespace: &str, source: Option<&Path>) -> observe:
     let is_workload = |target: &Target| matches!(target.noun, Noun::Workload(_));
     let scope = observe::Scope {
         namespace: Some(namespace.to_owned()),
-        alone: keys(Noun::Policy),
+        policies: keys(Noun::Policy),
         updates: keys(Noun::Update),
         breadth: match targets.iter().any(is_workload) {
             true => Breadth::Workloads,

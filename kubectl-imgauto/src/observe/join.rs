@@ -105,7 +105,7 @@ impl<'a> Join<'a> {
 
     /// Looks at the policies that were asked for by name, by themselves.
     pub(super) fn policies(&self) -> Vec<PolicyRow> {
-        let asked = self.scope.alone.iter();
+        let asked = self.scope.policies.iter();
         asked
             .map(|key| {
                 let taken = self.automations_of(Some(key));
@@ -175,10 +175,6 @@ impl<'a> Join<'a> {
         let own = self.lines.own(seen, image, path);
         let (care, tie) = self.care(seen, image, &own);
         let policy = tie.as_ref().map(|tie| &tie.policy);
-        let asked = &self.scope.policies;
-        if !asked.is_empty() && policy.is_none_or(|policy| !asked.contains(policy)) {
-            return None;
-        }
         let nobody = matches!(care, Care::Nobody | Care::OptedOut);
         if nobody && self.scope.unmanaged == Unmanaged::Hidden {
             return None;

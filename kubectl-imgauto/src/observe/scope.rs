@@ -17,10 +17,8 @@ pub(crate) struct Scope {
     pub(crate) workloads: Vec<Choice>,
     /// A selector of the workloads' labels.
     pub(crate) selector: Option<String>,
-    /// The policies whose containers are looked at; all if none is named.
-    pub(crate) policies: Vec<ObjectKey>,
     /// The policies that are looked at by themselves.
-    pub(crate) alone: Vec<ObjectKey>,
+    pub(crate) policies: Vec<ObjectKey>,
     /// The automations that are looked at by themselves, with the policies they take in.
     pub(crate) updates: Vec<ObjectKey>,
     /// Whether workloads are looked at.

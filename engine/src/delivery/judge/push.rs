@@ -51,7 +51,7 @@ pub(super) fn look(facts: &Facts<'_>) -> Finding {
                 Known::Inferred => format!("{written} is committed{place}, says the automation"),
             };
             match automation.and_then(|automation| unmerged(automation, standing)) {
-                Some(text) => Finding::broken(Reason::PushBranchNotMerged, State::Committed, text),
+                Some(text) => Finding::broken(Reason::PushBranchNotMerged, State::Blocked, text),
                 None => Finding::holds(text),
             }
         }

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use engine::delivery::{Check, CheckVerdict, Judgement, Link, Name, Reason, Seen, State};
+use engine::delivery::{Check, CheckVerdict, Judgement, Link, Reason, Seen, State};
 use reconciler::resources::ObjectKey;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::events::Told;
 use super::fix;
-use crate::commands::status::cells;
+use crate::commands::status::cells::{self, Digests};
 use crate::commands::status::style::{Mark, Style};
 use crate::commands::status::wrap::wrapped;
 use crate::observe::{PolicyRow, Row, UpdateRow, Wanted};
@@ -68,14 +68,14 @@ impl<'a> Chain<'a> {
 
     pub(super) fn of_policy(row: &'a PolicyRow) -> Self {
         let ObjectKey { namespace, name } = &row.policy;
-        let chosen = chosen(row.wanted.as_ref());
-        Self::alone(row, format!("policy/{name} ({namespace}): {chosen}"))
+        let told = told(row);
+        Self::alone(row, format!("policy/{name} ({namespace}): {told}"))
     }
 
     pub(super) fn of_update(update: &'a UpdateRow, row: &'a PolicyRow) -> Self {
         let ObjectKey { namespace, name } = &update.update;
-        let (policy, chosen) = (&row.policy.name, chosen(row.wanted.as_ref()));
-        let head = format!("update/{name} ({namespace}), policy {policy}: {chosen}");
+        let (policy, told) = (&row.policy.name, told(row));
+        let head = format!("update/{name} ({namespace}), policy {policy}: {told}");
         Self {
             update: Some(&update.update),
             ..Self::alone(row, head)
@@ -159,13 +159,6 @@ impl<'a> Chain<'a> {
         }
     }
 
-    /// The list of tags, where it is worth a look first.
-    pub(super) fn tags(&self) -> Option<String> {
-        let policy = self.policy.as_ref()?;
-        let (_, reason) = self.broken()?;
-        fix::tags(reason, &Name::new(&policy.namespace, &policy.name))
-    }
-
     /// Where the reason is explained.
     pub(super) fn docs(&self) -> Option<String> {
         let (_, reason) = self.broken()?;
@@ -173,10 +166,22 @@ impl<'a> Chain<'a> {
     }
 }
 
+/// What a policy chose, and what is committed for it.
+fn told(row: &PolicyRow) -> String {
+    let chosen = chosen(row.wanted.as_ref());
+    match row.git.as_ref() {
+        Some(git) => format!(
+            "{chosen}, Git has {}",
+            cells::committed(git, Digests::Short)
+        ),
+        None => chosen,
+    }
+}
+
 fn running(row: &Row) -> String {
     let versions = row.running.iter().map(|running| match &running.tag {
         Some(tag) => tag.clone(),
-        None => cells::version(None, running.digest.as_deref(), cells::Digests::Short),
+        None => cells::version(None, running.digest.as_deref(), Digests::Short),
     });
     let versions: Vec<_> = versions.collect();
     match versions.is_empty() {
@@ -203,11 +208,11 @@ fn chosen(wanted: Option<&Wanted>) -> String {
 pub(super) fn render(chains: &[Chain<'_>], style: Style) -> String {
     let drawn = chains.iter().map(|chain| draw(chain, style));
     let text = drawn.collect::<Vec<_>>().join("\n");
-    style.plain(printable(&text).into_owned())
+    style.plain(text)
 }
 
 fn draw(chain: &Chain<'_>, style: Style) -> String {
-    let mut text = format!("{}\n\n", chain.head);
+    let mut text = format!("{}\n\n", printable(&chain.head));
     if chain.policy.is_none() && chain.row.is_some() {
         unmanaged(chain, style, &mut text);
     } else {
@@ -230,7 +235,7 @@ fn draw(chain: &Chain<'_>, style: Style) -> String {
     if !chain.events.is_empty() {
         text += "\nevents\n";
         for event in &chain.events {
-            let _ = writeln!(text, "  {event}");
+            let _ = writeln!(text, "  {}", printable(&event.to_string()));
         }
     }
     text
@@ -250,12 +255,13 @@ fn line(check: &Check, style: Style, text: &mut String) {
 
 /// Writes a text behind a head, and its further lines below the first.
 fn push_wrapped(head: &str, whole: &str, style: Style, text: &mut String) {
+    let whole = printable(whole);
     let width = style
         .width
         .map_or(usize::MAX, |width| width.saturating_sub(INDENT));
     let lines = match whole.width() <= width {
-        true => vec![whole.to_owned()],
-        false => wrapped(whole, width.max(20)),
+        true => vec![whole.into_owned()],
+        false => wrapped(&whole, width.max(20)),
     };
     for (index, line) in lines.iter().enumerate() {
         match index {
@@ -275,8 +281,8 @@ fn remedy(chain: &Chain<'_>, style: Style, text: &mut String) {
         return;
     };
     push_wrapped("    fix       ", fix::advice(reason), style, text);
-    for command in chain.tags().iter().chain(&chain.fix) {
-        let _ = writeln!(text, "{:INDENT$}{command}", "");
+    if let Some(command) = &chain.fix {
+        let _ = writeln!(text, "{:INDENT$}{}", "", printable(command));
     }
     if let Some(docs) = chain.docs() {
         push_wrapped("    docs      ", &docs, style, text);
@@ -291,7 +297,7 @@ fn unmanaged(chain: &Chain<'_>, style: Style, text: &mut String) {
     let care = care.map_or(chain.judgement.message.as_str(), |check| &check.text);
     push_wrapped(&head, care, style, text);
     if let Some(command) = &chain.fix {
-        let _ = writeln!(text, "    fix       {command}");
+        let _ = writeln!(text, "    fix       {}", printable(command));
     }
     if let Some((check, _)) = chain.broken() {
         line(check, style, text);

@@ -60,8 +60,6 @@ struct Link<'a> {
 #[derive(Debug, Serialize)]
 struct Fix<'a> {
     advice: Option<&'static str>,
-    /// A command that shows what is worth a look first.
-    look: Option<String>,
     /// The command that mends it.
     command: Option<&'a str>,
 }
@@ -104,7 +102,6 @@ impl<'a> Item<'a> {
             checks: chain.checks().map(Link::new).collect(),
             fix: (broken.is_some() || command.is_some()).then(|| Fix {
                 advice: broken.map(|(_, reason)| fix::advice(reason)),
-                look: chain.tags(),
                 command,
             }),
             docs: chain.docs(),

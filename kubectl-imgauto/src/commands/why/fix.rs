@@ -11,7 +11,7 @@ pub(super) mod shell;
 mod tests;
 
 use api::WorkloadKind;
-use engine::delivery::{Care, Facts, Judgement, Name, Reason};
+use engine::delivery::{Care, Facts, Judgement, Name, Reason, State};
 
 use crate::observe::{Role, Workload};
 use shell::word;
@@ -24,7 +24,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) role: Role,
 }
 
-/// The command that mends what a judgement found; `None` where nothing is broken, or no command can know what is right.
+/// The command that mends what a judgement found, or leads on where it takes its time; `None` where there is nothing to do,
+/// or no command can know what is right.
 ///
 /// `subject` is the container that was judged; without one a policy was judged by itself.
 pub(crate) fn command(
@@ -32,13 +33,19 @@ pub(crate) fn command(
     judgement: &Judgement,
     subject: Option<&Subject<'_>>,
 ) -> Option<String> {
-    let Some(reason) = judgement.reason else {
-        return name_one(facts, subject);
-    };
     let scene = Scene {
         facts,
         text: &judgement.message,
         subject,
+    };
+    let Some(reason) = judgement.reason else {
+        return match judgement.state {
+            State::UpdateAvailable => git::run(&scene),
+            State::RollingOut => {
+                subject.map(|subject| format!("kubectl imgauto verify {} --wait", subject.object()))
+            }
+            _ => name_one(facts, subject),
+        };
     };
     match reason {
         Reason::RepositoryNotReady => registry::ready(&scene),
@@ -107,18 +114,6 @@ pub(crate) fn advice(reason: Reason) -> &'static str {
             "go back to the image before, and see why the new one does not come up"
         }
     }
-}
-
-/// The tags of a policy, where they are worth a look before anything is changed.
-pub(crate) fn tags(reason: Reason, policy: &Name) -> Option<String> {
-    let is_about_tags = matches!(
-        reason,
-        Reason::NoTagMatches | Reason::ExtractFailed | Reason::InvalidPattern
-    );
-    is_about_tags.then(|| {
-        let Name { namespace, name } = policy;
-        format!("kubectl imgauto tags policy/{name} -n {namespace}")
-    })
 }
 
 /// What a fix is made of.

@@ -209,6 +209,11 @@ pub(super) fn resume(scene: &Scene<'_>) -> Option<String> {
     Some(imgauto("resume", "update", &scene.automation()?.name))
 }
 
+/// Has the automation run now.
+pub(super) fn run(scene: &Scene<'_>) -> Option<String> {
+    Some(imgauto("reconcile", "update", &scene.automation()?.name))
+}
+
 /// Whether a Git server's words are about who asks.
 fn is_about_login(text: &str) -> bool {
     const LOGIN: &[&str] = &[

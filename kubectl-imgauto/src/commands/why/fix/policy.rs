@@ -10,7 +10,7 @@ pub(super) fn resume(scene: &Scene<'_>) -> Option<String> {
     Some(imgauto("resume", "policy", scene.policy()?))
 }
 
-/// Gives a policy a rule that the tag in use fits; without one its tags are listed.
+/// Lists the tags, and gives the policy a rule that the tag in use fits.
 pub(super) fn rule(scene: &Scene<'_>) -> Option<String> {
     let name = scene.policy()?;
     let policy = scene.facts.policy.present()?;
@@ -21,10 +21,19 @@ pub(super) fn rule(scene: &Scene<'_>) -> Option<String> {
             &json!({"spec": {"interval": "10m"}}),
         ));
     }
-    match scene.tag().and_then(|tag| fitting(&policy.rule, &tag)) {
-        Some(spec) => Some(patch("imagepolicy", name, &json!({"spec": spec}))),
-        None => super::tags(engine::delivery::Reason::NoTagMatches, name),
-    }
+    // The tags are shown first, whatever becomes of that: they say what rule would fit.
+    let tags = format!(
+        "kubectl imgauto tags policy/{} -n {}",
+        name.name, name.namespace
+    );
+    let mended = scene
+        .tag()
+        .and_then(|tag| fitting(&policy.rule, &tag))
+        .map(|spec| patch("imagepolicy", name, &json!({"spec": spec})));
+    Some(match mended {
+        Some(mended) => format!("{tags}; {mended}"),
+        None => tags,
+    })
 }
 
 /// The part of a spec by which a policy chooses this tag or a later one, as near to the present rule as can be.

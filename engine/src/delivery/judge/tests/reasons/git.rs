@@ -202,7 +202,7 @@ fn of_pushes() -> Vec<Case> {
         ),
         case(
             PushBranchNotMerged,
-            State::Committed,
+            State::Blocked,
             World::unapplied().with(|world| {
                 world.automation().push_branch = Some("image-updates".to_owned());
             }),
