@@ -34,7 +34,7 @@ use fleet::Fleet;
 use join::Join;
 use lines::{Known, Lines};
 use objects::Reach;
-pub(crate) use scope::{Breadth, Choice, Scope, Unmanaged};
+pub(crate) use scope::{Breadth, Scope, Unmanaged};
 use world::World;
 
 /// Everything that was seen.
@@ -242,8 +242,6 @@ pub(crate) struct PolicyRow {
     pub(crate) policy: ObjectKey,
     /// What it chose.
     pub(crate) wanted: Option<Wanted>,
-    /// What is committed for it; `None` if it is not known, or not the same everywhere.
-    pub(crate) git: Option<Committed>,
     /// Where it stands, and why.
     pub(crate) judgement: Judgement,
     /// A command that leads on; `None` if nothing has to be done.
