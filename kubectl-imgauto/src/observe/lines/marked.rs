@@ -46,12 +46,13 @@ pub(super) fn read(
             }
             Keeper::Automation(_) | Keeper::Nobody => None,
         };
-        match (fault, keeper) {
-            (Some((fault, automation)), _) => lost.push(stray(fault, automation)),
-            (None, Keeper::Automation(key)) => {
-                lines.push(line(file, scan, site, policy, Some(key)))
-            }
-            (None, _) => lines.push(line(file, scan, site, policy, None)),
+        let automation = match keeper {
+            Keeper::Automation(key) => Some(key),
+            _ => None,
+        };
+        match fault {
+            Some((fault, by)) => lost.push(stray(fault, by)),
+            None => lines.push(line(file, scan, site, policy, automation)),
         }
     }
     lost.extend(scan.faults.iter().map(|fault| Lost {
