@@ -114,15 +114,17 @@ fn an_image_that_cannot_be_pulled_needs_attention() {
     kubectl(&stage, &words);
     release(&stage, "broken");
     stage.apply_from_git();
-    let row = eventually(
-        || state(&stage, "deploy/podinfo"),
-        |row| row.contains("Degraded"),
+    let item = eventually(
+        || {
+            let said = stage.imgauto(&["status", "deploy/podinfo", "-o", "json"]);
+            let report: Value = serde_json::from_str(&said.stdout).unwrap();
+            report["items"][0].clone()
+        },
+        |item| item["state"] == "Degraded",
     );
+    let row = state(&stage, "deploy/podinfo");
     let start = "deploy/podinfo | podinfo | NS/podinfo | broken | broken | 5.0.0";
     assert!(row.starts_with(start), "{row}");
-    let said = stage.imgauto(&["status", "deploy/podinfo", "-o", "json"]);
-    let report: Value = serde_json::from_str(&said.stdout).unwrap();
-    let item = &report["items"][0];
     assert_eq!(item["reason"], "ImagePullFailed", "{item:#}");
     assert_eq!(item["rollout"]["done"], false, "{item:#}");
 }

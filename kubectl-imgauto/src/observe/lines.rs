@@ -208,8 +208,12 @@ impl Lines {
                 }
             )
         };
-        nearest(nearest(fitting, in_namespace), |line| {
+        let below = nearest(nearest(fitting, in_namespace), |line| {
             lies_below(&line.file, path)
+        });
+        // Files that name no namespace are for their own automation's first of all.
+        nearest(below, |line| {
+            line.policy.namespace == seen.workload.namespace
         })
     }
 
