@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::delivery::{delivered, eventually, release, row};
 use crate::running::Running;
-use crate::stage::{Answer, Stage};
+use crate::stage::{Answer, FOLDER, Stage};
 
 fn kubectl(stage: &Stage<'_>, arguments: &[&str]) -> String {
     run(stage.namespace.kubectl().args(arguments))
@@ -105,13 +105,22 @@ fn a_change_by_hand_needs_attention() {
 #[test]
 fn an_image_that_cannot_be_pulled_needs_attention() {
     let stage = delivered("status-pull");
-    let patch = json!({"spec": {
-        "filterTags": {"pattern": "^broken$"},
-        "policy": {"semver": null, "alphabetical": {"order": "asc"}},
-    }});
-    let patch = patch.to_string();
-    let words = ["patch", "imagepolicy/podinfo", "--type=merge", "-p", &patch];
-    kubectl(&stage, &words);
+    let policy = stage.flux(&[
+        "create",
+        "image",
+        "policy",
+        "podinfo",
+        "--image-ref=podinfo",
+        "--select-alpha=asc",
+        "--filter-regex=^broken$",
+        "--export",
+    ]);
+    let file = format!("{FOLDER}/podinfo-image-policy.yaml");
+    let files = [(file, policy.stdout)];
+    stage
+        .repository
+        .commit("main", "The images that are no good", &files);
+    stage.apply_from_git();
     release(&stage, "broken");
     stage.apply_from_git();
     let item = eventually(
