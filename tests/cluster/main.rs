@@ -35,7 +35,7 @@ mod secrets_hidden;
 mod stage;
 mod status;
 mod takeover;
-mod why;
 mod verify;
+mod why;
 mod workloads;
 mod writes;

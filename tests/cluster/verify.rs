@@ -53,7 +53,7 @@ fn the_answer_is_yes_no_unknown_or_late() {
     for (arguments, said) in [
         (&["deployment/nobody"][..], "there is no deployment nobody"),
         (
-            &["deployment/podinfo", "--digest"],
+            &["deployment/podinfo", "--tag=5.0.0", "--digest"],
             "the expected digest is not known",
         ),
         (&["-l", "app=nobody"], "there is nothing to verify"),
@@ -104,7 +104,7 @@ fn a_rollout_is_waited_for_step_by_step() {
     assert_eq!(lines.last(), Some(&&*last));
     let all = verify(&stage, &["--git", "-o", "json"]);
     let report: Value = serde_json::from_str(&all.stdout).unwrap();
-    assert_eq!(report["equal"], true);
+    assert_eq!(report["equal"], true, "{report:#}");
     assert_eq!(report["items"][0]["git"]["commit"], *commit);
     assert_eq!(report["items"][0]["expected"]["tag"], "5.0.1");
 }
@@ -114,6 +114,7 @@ fn something_else_than_the_choice_may_be_expected() {
     let stage = delivered("verify-else");
     let image = stage.image();
     let [same, other] = ["5.0.0", "4.9.0"].map(|tag| format!("--image={image}:{tag}"));
+    kubectl(&stage, &["label", "deployment/frontend", "tier=web"]);
     let name = stage.namespace.name();
     let policy = format!("--policy={name}/podinfo");
     for (arguments, code) in [
@@ -126,7 +127,7 @@ fn something_else_than_the_choice_may_be_expected() {
         (&["deployment/podinfo", "--image=busybox:1"], 1),
         (&["policy/podinfo"], 0),
         (&["update/flux-system", "--git"], 0),
-        (&["-l", "app=frontend"], 0),
+        (&["-l", "tier=web"], 0),
     ] {
         let answer = verify(&stage, arguments);
         assert_eq!(answer.code, code, "{arguments:?}: {}", answer.stderr);

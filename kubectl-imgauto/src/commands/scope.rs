@@ -170,7 +170,7 @@ impl Scope {
             match target.noun {
                 Noun::Policy | Noun::Update => (!rows.iter().any(tied)).then(|| {
                     CliError::failure(format!("no workload is tied to {word} {name} of {place}"))
-                        .next(format!("kubectl imgauto why {word}/{name}{}", self.flag()))
+                        .next(format!("kubectl imgauto get {word}{}", self.flag()))
                 }),
                 _ => (!rows.iter().any(named)).then(|| {
                     CliError::failure(format!("there is no {word} {name} in {place}"))
@@ -197,4 +197,92 @@ fn names(target: &Target, workload: &Workload) -> bool {
     };
     let is_name = |name: &String| *name == workload.name;
     kind.is_none_or(|kind| kind == workload.kind) && target.name.as_ref().is_none_or(is_name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::status::samples::{fleet, podinfo};
+
+    fn scope(reach: Reach, words: &[&str]) -> Scope {
+        let nouns = [Noun::Workload(None), Noun::Policy, Noun::Update];
+        let words: Vec<_> = words.iter().map(|&word| word.to_owned()).collect();
+        Scope {
+            home: "flux-system".to_owned(),
+            reach,
+            selector: None,
+            targets: targets(&words, "status", &nouns).unwrap(),
+        }
+    }
+
+    fn covered(scope: &Scope) -> Vec<String> {
+        let rows = fleet();
+        let rows = rows.iter().filter(|row| scope.covers(row));
+        rows.map(|row| row.workload.name.clone()).collect()
+    }
+
+    #[test]
+    fn workloads_are_meant_by_namespace_kind_and_name() {
+        let at_home = |words: &[&str]| Scope {
+            home: "prod".to_owned(),
+            ..scope(Reach::Home, words)
+        };
+        assert_eq!(covered(&at_home(&[])), ["api", "report"]);
+        assert_eq!(covered(&at_home(&["cronjob"])), ["report"]);
+        assert_eq!(covered(&at_home(&["deploy/api", "sts/queue"])), ["api"]);
+        let everywhere = scope(Reach::Everywhere, &["deployments"]);
+        assert_eq!(covered(&everywhere), ["podinfo", "web", "api"]);
+        assert_eq!(covered(&scope(Reach::Home, &[])), Vec::<String>::new());
+    }
+
+    #[test]
+    fn policies_and_updates_stand_for_what_they_look_after_anywhere() {
+        for word in [
+            "policy/podinfo",
+            "policy/flux-system/podinfo",
+            "update/flux-system",
+        ] {
+            let scope = scope(Reach::Wherever, &[word]);
+            assert_eq!(
+                (covered(&scope), scope.namespace()),
+                (vec!["podinfo".to_owned()], None)
+            );
+        }
+        let elsewhere = scope(Reach::Wherever, &["policy/prod/podinfo"]);
+        assert_eq!(covered(&elsewhere), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_named_and_not_there_is_said() {
+        let rows = [podinfo()];
+        let there = scope(Reach::Everywhere, &["deploy/podinfo", "policy/podinfo"]);
+        assert!(there.check(&rows).is_ok());
+        let absent = scope(Reach::Everywhere, &["sts/podinfo", "policy/web"]);
+        let said = absent.check(&rows).unwrap_err();
+        let said = said.render(crate::session::Markers::Flux);
+        assert_eq!(
+            said,
+            "✗ there is no statefulset podinfo in any namespace
+✗ no workload is tied to policy web of any namespace
+  next: kubectl imgauto get workloads -A
+    or: kubectl imgauto get policy -A
+"
+        );
+    }
+
+    #[test]
+    fn one_workload_is_single_and_a_kind_is_not() {
+        let single = |words: &[&str]| scope(Reach::Home, words).single().map(str::to_owned);
+        assert_eq!(single(&["deploy/web"]).as_deref(), Some("web"));
+        for words in [
+            &["deploy"][..],
+            &["deploy/a", "deploy/b"],
+            &["policy/a"],
+            &["workload/a"],
+        ] {
+            assert_eq!(single(words), None, "{words:?}");
+        }
+        assert!(scope(Reach::Home, &["deploy/web"]).names_workloads());
+        assert!(!scope(Reach::Home, &["deploy"]).names_workloads());
+    }
 }

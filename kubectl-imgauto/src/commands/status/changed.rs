@@ -34,7 +34,7 @@ impl Told {
             // Messages hold ages, which are no news.
             let standing = standing(row);
             if self.standings.remove(&key).as_ref() != Some(&standing) {
-                changes.push(Change::Seen(*row, describe(row, &standing, style)));
+                changes.push(Change::Seen(row, describe(row, &standing, style)));
             }
             now.insert(key, standing);
         }

@@ -92,9 +92,11 @@ impl Verdict {
 
 /// Judges a container: its spec, then Git, the rollout, and the digests, as far as they are asked for.
 pub(super) fn judge(row: &Row, expected: &Expected, demands: Demands) -> Verdict {
-    let steps: [fn(&Row, &Expected, Demands) -> Option<Verdict>; 4] = [spec, git, rollout, digest];
-    let found = steps.iter().find_map(|step| step(row, expected, demands));
-    found.unwrap_or(Verdict::Equal)
+    spec(row, expected, demands)
+        .or_else(|| git(row, expected, demands))
+        .or_else(|| rollout(row, expected, demands))
+        .or_else(|| digest(row, expected, demands))
+        .unwrap_or(Verdict::Equal)
 }
 
 fn spec(row: &Row, expected: &Expected, demands: Demands) -> Option<Verdict> {
