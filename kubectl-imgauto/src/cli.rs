@@ -16,9 +16,8 @@ use clap::{
 use engine::duration::GoDuration;
 
 use crate::commands::{
-    completion, create, diff, events, get, logs, run, status, tags, verify, version, why,
     check, completion, create, delete, diff, events, export, get, install, logs, reconcile, resume,
-    run, status, suspend, tags, uninstall, verify, version,
+    run, status, suspend, tags, uninstall, verify, version, why,
 };
 use crate::environment::Environment;
 use crate::error::{CliError, ExitStatus};
