@@ -22,8 +22,6 @@ pub(crate) const FIELD_MANAGER: &str = "kubectl-imgauto";
 pub(crate) struct Cluster {
     /// Asks its API server.
     pub(crate) client: Client,
-    /// The address of the API server.
-    pub(crate) server: String,
     runtime: Runtime,
 }
 
@@ -32,7 +30,6 @@ impl Cluster {
     pub(crate) fn open(session: &Session<'_>) -> Result<Self, CliError> {
         let runtime = inputs::runtime()?;
         let config = runtime.block_on(config::load(session))?;
-        let server = config.cluster_url.to_string();
         let client = {
             // The client starts a task of its own.
             let _guard = runtime.enter();
@@ -40,7 +37,6 @@ impl Cluster {
         };
         Ok(Self {
             client,
-            server,
             runtime,
         })
     }

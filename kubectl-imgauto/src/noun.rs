@@ -221,7 +221,8 @@ mod tests {
     fn nouns_are_read_in_the_spellings_of_flux_and_kubectl() {
         let deployment = Noun::Workload(Some(WorkloadKind::Deployment));
         let name = |text: &str| Some(text.to_owned());
-        let rows: &[(&[&str], Vec<(Noun, Option<String>)>)] = &[
+        type Row<'a> = (&'a [&'a str], Vec<(Noun, Option<String>)>);
+        let rows: &[Row<'_>] = &[
             (&["policy"], vec![(Noun::Policy, None)]),
             (&["images", "all"], vec![(Noun::All, None)]),
             (

@@ -29,6 +29,7 @@ mod plugin_logs;
 mod plugin_verbs;
 mod running;
 mod scenarios;
+mod scenes;
 mod secrets_hidden;
 mod stage;
 mod status;

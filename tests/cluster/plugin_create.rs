@@ -182,8 +182,12 @@ fn what_is_not_named_stays_as_it_is() {
     assert_eq!(after.spec.interval.as_str(), "20m0s");
     assert_eq!(after.spec.update, expected.update);
     assert_eq!(after.spec.git.unwrap().push.unwrap().options["ci.skip"], "");
+}
 
-    // A rule takes the place of the one there was, whoever made that.
+#[test]
+fn a_rule_takes_the_place_of_the_one_there_was_whoever_made_that() {
+    let stage = Stage::new(ControlPlane::shared(), "plugin-rule");
+    stage.create_all();
     let numeric = [
         "create",
         "policy",

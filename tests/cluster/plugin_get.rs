@@ -357,6 +357,12 @@ fn missing_kinds_and_rights_are_told_with_a_way_out() {
     let watch = ours(&["get", "policy", "--watch", &namespace]);
     assert_eq!((watch.code, watch.stderr), (1, policy.stderr));
 
+    // Nobody listens there.
+    let away = objects.imgauto(&["get", "policy", "--watch", "--server=http://127.0.0.1:1"]);
+    assert_eq!((away.code, &*away.stdout), (1, ""));
+    let said = "✗ cannot list ImagePolicy: no answer from the API server\n";
+    assert!(away.stderr.starts_with(said), "{}", away.stderr);
+
     let bare = ControlPlane::private();
     let bare = bare.namespace("bare");
     for words in [["get", "policy"], ["get", "all"], ["get", "policies/x"]] {

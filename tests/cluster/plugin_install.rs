@@ -310,10 +310,7 @@ fn flux_is_respected_adopted_and_given_back() {
         "--field-manager=kubectl-imgauto",
         "-k",
     ];
-    assert_eq!(
-        run(desk.namespace.kubectl().args(difference).arg(&flux)),
-        ""
-    );
+    assert_eq!(run(desk.namespace.kubectl().args(difference).arg(flux)), "");
 
     // The way back that was told.
     let back = commands(&said);

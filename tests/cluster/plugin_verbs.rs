@@ -3,7 +3,7 @@
 use std::io::{Seek as _, Write as _};
 use std::process::{Command, Stdio};
 
-use api::ImagePolicy;
+use api::{GitRepository, ImagePolicy};
 use harness::program::{run, run_with_input, shell};
 use harness::{ControlPlane, wait};
 use kube::ResourceExt as _;
@@ -17,6 +17,71 @@ const OBJECTS: [[&str; 2]; 3] = [
     ["policy", "podinfo"],
     ["update", "flux-system"],
 ];
+
+/// Objects with all that may be written in more than one way.
+const EXPORTED: &str = r#"
+apiVersion: v1
+kind: List
+items:
+- apiVersion: image.toolkit.fluxcd.io/v1
+  kind: ImageRepository
+  metadata:
+    name: full
+    labels: {team: a, "number": "5"}
+    annotations: {note: "with: colon", reconcile.fluxcd.io/requestedAt: "2026-01-01T00:00:00Z"}
+  spec:
+    image: registry.example.com/app
+    interval: 90m
+    timeout: 90s
+    suspend: true
+    insecure: true
+    provider: aws
+    accessFrom: {namespaceSelectors: [{}, {matchLabels: {a: b}}]}
+    exclusionList: ['^.*\.sig$', '#x']
+    secretRef: {name: pull}
+- apiVersion: image.toolkit.fluxcd.io/v1
+  kind: ImagePolicy
+  metadata: {name: numbers}
+  spec:
+    suspend: true
+    imageRepositoryRef: {name: full, namespace: other}
+    digestReflectionPolicy: Always
+    interval: 1.5h
+    filterTags: {pattern: '^v(?P<n>.*)$'}
+    policy: {numerical: {}}
+- apiVersion: image.toolkit.fluxcd.io/v1
+  kind: ImagePolicy
+  metadata: {name: letters}
+  spec:
+    suspend: true
+    imageRepositoryRef: {name: full}
+    policy: {alphabetical: {order: desc}}
+- apiVersion: image.toolkit.fluxcd.io/v1
+  kind: ImageUpdateAutomation
+  metadata: {name: full}
+  spec:
+    suspend: true
+    interval: 1m
+    sourceRef: {kind: GitRepository, name: fleet, namespace: git, apiVersion: source.toolkit.fluxcd.io/v1}
+    policySelector: {matchLabels: {a: b}, matchExpressions: [{key: c, operator: Exists}]}
+    git:
+      checkout: {ref: {branch: main, commit: abc}}
+      push: {branch: image-updates, refspec: "refs/heads/a:refs/heads/b", options: {ci.skip: ""}}
+      commit:
+        author: {email: bot@example.com}
+        signingKey: {secretRef: {name: key}, type: ssh}
+        messageTemplate: "first line\n\nsecond: {{ .AutomationObject }}\n"
+        messageTemplateValues: {cluster: prod}
+- apiVersion: image.toolkit.fluxcd.io/v1
+  kind: ImageUpdateAutomation
+  metadata: {name: small}
+  spec:
+    suspend: true
+    interval: 1m
+    sourceRef: {kind: GitRepository, name: fleet}
+    policySelector: {}
+    git: {checkout: {ref: {branch: main}}, commit: {author: {email: bot@example.com}}, push: {}}
+"#;
 
 /// Runs a command of flux and then the same of the plugin, which has to give the same answer.
 fn both(stage: &Stage<'_>, arguments: &[&str]) -> Answer {
@@ -196,6 +261,57 @@ fn what_an_update_depends_on_is_reconciled_before_it() {
 }
 
 #[test]
+fn a_source_that_has_a_controller_is_fetched_first() {
+    let stage = Stage::new(ControlPlane::shared(), "plugin-fetched");
+    stage.create_all();
+    let namespace = stage.namespace.name();
+    // What Flux's source controller writes.
+    let write = |status: &serde_json::Value| {
+        let status = serde_json::json!({"status": status}).to_string();
+        let mut patch = stage.namespace.kubectl();
+        patch.args(["patch", "gitrepository/flux-system", "--subresource=status"]);
+        run(patch.args(["--type=merge", "--patch", &status]));
+    };
+    let time = "2026-01-01T00:00:00Z";
+    let ready = serde_json::json!({
+        "type": "Ready", "status": "True", "reason": "Succeeded", "message": "stored artifact",
+        "observedGeneration": 1, "lastTransitionTime": time,
+    });
+    let artifact = serde_json::json!({
+        "revision": "main@sha1:abc", "path": "a", "url": "http://a", "lastUpdateTime": time,
+        "digest": format!("sha256:{}", "0".repeat(64)),
+    });
+    write(
+        &serde_json::json!({"observedGeneration": 1, "conditions": [ready], "artifact": artifact}),
+    );
+
+    let mut command = stage.namespace.imgauto();
+    command.args(["reconcile", "update", "flux-system", "--with-source"]);
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let request = stage
+        .namespace
+        .settles("flux-system", |source: &GitRepository| {
+            source
+                .annotations()
+                .get("reconcile.fluxcd.io/requestedAt")
+                .cloned()
+        });
+    write(&serde_json::json!({"lastHandledReconcileAt": request}));
+    let ended = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    let fetched = format!(
+        "► annotating GitRepository flux-system in {namespace} namespace
+✔ GitRepository annotated
+◎ waiting for GitRepository reconciliation
+✔ fetched revision main@sha1:abc
+► annotating ImageRepository podinfo in {namespace} namespace
+"
+    );
+    assert!(said.starts_with(&fetched), "{said}");
+    assert!(said.ends_with("✔ repository up-to-date\n"), "{said}");
+}
+
+#[test]
 fn a_suspended_object_is_reconciled_once_and_stays_suspended() {
     let mut stage = Stage::new(ControlPlane::shared(), "plugin-once");
     stage.create_all();
@@ -362,71 +478,7 @@ fn nothing_is_deleted_without_consent() {
 #[test]
 fn exports_agree_with_those_of_flux_to_the_byte() {
     let stage = Stage::new(ControlPlane::shared(), "plugin-export");
-    stage.namespace.apply(
-        r#"
-apiVersion: v1
-kind: List
-items:
-- apiVersion: image.toolkit.fluxcd.io/v1
-  kind: ImageRepository
-  metadata:
-    name: full
-    labels: {team: a, "number": "5"}
-    annotations: {note: "with: colon", reconcile.fluxcd.io/requestedAt: "2026-01-01T00:00:00Z"}
-  spec:
-    image: registry.example.com/app
-    interval: 90m
-    timeout: 90s
-    suspend: true
-    insecure: true
-    provider: aws
-    accessFrom: {namespaceSelectors: [{}, {matchLabels: {a: b}}]}
-    exclusionList: ['^.*\.sig$', '#x']
-    secretRef: {name: pull}
-- apiVersion: image.toolkit.fluxcd.io/v1
-  kind: ImagePolicy
-  metadata: {name: numbers}
-  spec:
-    suspend: true
-    imageRepositoryRef: {name: full, namespace: other}
-    digestReflectionPolicy: Always
-    interval: 1.5h
-    filterTags: {pattern: '^v(?P<n>.*)$'}
-    policy: {numerical: {}}
-- apiVersion: image.toolkit.fluxcd.io/v1
-  kind: ImagePolicy
-  metadata: {name: letters}
-  spec:
-    suspend: true
-    imageRepositoryRef: {name: full}
-    policy: {alphabetical: {order: desc}}
-- apiVersion: image.toolkit.fluxcd.io/v1
-  kind: ImageUpdateAutomation
-  metadata: {name: full}
-  spec:
-    suspend: true
-    interval: 1m
-    sourceRef: {kind: GitRepository, name: fleet, namespace: git, apiVersion: source.toolkit.fluxcd.io/v1}
-    policySelector: {matchLabels: {a: b}, matchExpressions: [{key: c, operator: Exists}]}
-    git:
-      checkout: {ref: {branch: main, commit: abc}}
-      push: {branch: image-updates, refspec: "refs/heads/a:refs/heads/b", options: {ci.skip: ""}}
-      commit:
-        author: {email: bot@example.com}
-        signingKey: {secretRef: {name: key}, type: ssh}
-        messageTemplate: "first line\n\nsecond: {{ .AutomationObject }}\n"
-        messageTemplateValues: {cluster: prod}
-- apiVersion: image.toolkit.fluxcd.io/v1
-  kind: ImageUpdateAutomation
-  metadata: {name: small}
-  spec:
-    suspend: true
-    interval: 1m
-    sourceRef: {kind: GitRepository, name: fleet}
-    policySelector: {}
-    git: {checkout: {ref: {branch: main}}, commit: {author: {email: bot@example.com}}, push: {}}
-"#,
-    );
+    stage.namespace.apply(EXPORTED);
     for word in ["repository", "policy", "update"] {
         let all = both(&stage, &["export", "image", word, "--all"]);
         assert_eq!((all.code, all.stderr.as_str()), (0, ""));

@@ -1,7 +1,7 @@
 //! What a verb is done to: objects of the three kinds, named one by one or all of a namespace.
 
 use crate::error::{CliError, ExitStatus};
-use crate::image_kind::ImageKind;
+use crate::image_kind::ImageKind as _;
 use crate::noun::{self, Noun};
 use crate::session::{Markers, Session, printable};
 

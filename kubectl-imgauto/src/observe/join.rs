@@ -141,11 +141,7 @@ impl<'a> Join<'a> {
         rows.collect()
     }
 
-    fn policy(
-        &self,
-        key: &ObjectKey,
-        taken: &Seen<Vec<AutomationFacts>>,
-    ) -> PolicyRow {
+    fn policy(&self, key: &ObjectKey, taken: &Seen<Vec<AutomationFacts>>) -> PolicyRow {
         let seen = self.world.policy(key);
         let committed = self.committed(&[], key, None);
         let facts = Facts {

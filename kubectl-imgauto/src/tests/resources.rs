@@ -43,6 +43,7 @@ fn without_export_a_cluster_is_needed() {
         ✗ no kubeconfig names a cluster to talk to
             there is no home directory to look for one in
           next: kubectl config get-contexts lists what is there; --kubeconfig and --context choose
+            or: the same command with --export prints the manifest, and needs no cluster
     "#]]
     .assert_eq(&plain.stderr);
     for more in ["--export=false", "--dry-run=none", "--dry-run=server"] {
@@ -69,6 +70,7 @@ fn what_is_wrong_in_any_case_is_told_before_a_cluster_is_looked_for() {
         ✗ no kubeconfig names a cluster to talk to
             there is no home directory to look for one in
           next: kubectl config get-contexts lists what is there; --kubeconfig and --context choose
+            or: the same command with --export prints the manifest, and needs no cluster
     "#]]
     .assert_eq(&missing.stderr);
 }

@@ -18,8 +18,6 @@ use crate::kubernetes_names as names;
     after_help = "Examples:\n  kubectl imgauto create policy podinfo --image-ref=podinfo --select-semver='>=5.0.0' --export\n  kubectl imgauto create policy podinfo --image-ref=podinfo --select-numeric=asc --filter-regex='^main-[a-f0-9]+-(?P<ts>[0-9]+)' --filter-extract='$ts' --export"
 )]
 pub(super) struct Args {
-    #[command(flatten)]
-    pub(super) names: Names,
     /// Name of the ImageRepository, or NAMESPACE/NAME; required
     #[arg(
         long,
@@ -79,6 +77,8 @@ pub(super) struct Args {
         hide_default_value = true
     )]
     reflect_digest: String,
+    #[command(flatten)]
+    pub(super) names: Names,
 }
 
 impl Args {

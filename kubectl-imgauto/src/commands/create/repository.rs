@@ -23,8 +23,6 @@ const SERVICE_ACCOUNT_LIMIT: usize = 253;
     after_help = "Examples:\n  kubectl imgauto create repository podinfo --image=ghcr.io/stefanprodan/podinfo --interval=5m --export\n  kubectl imgauto create repository app --image=registry.example.com/app --secret-ref=pull --cert-secret-ref=ca --export"
 )]
 pub(super) struct Args {
-    #[command(flatten)]
-    pub(super) names: Names,
     /// Repository to scan, without scheme, tag or digest; required
     #[arg(
         long,
@@ -61,6 +59,8 @@ pub(super) struct Args {
     /// ServiceAccount whose pull secrets or cloud identity is used
     #[arg(long, value_name = "NAME")]
     service_account: Option<String>,
+    #[command(flatten)]
+    pub(super) names: Names,
 }
 
 /// Where credentials come from.

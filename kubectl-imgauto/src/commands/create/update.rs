@@ -20,8 +20,6 @@ use crate::error::CliError;
     after_help = "Examples:\n  kubectl imgauto create update flux-system --git-repo-ref=flux-system --git-repo-path=./clusters/my-cluster \\\n    --checkout-branch=main --push-branch=image-updates --author-name=bot --author-email=bot@example.com \\\n    --commit-template='{{range .Changed.Changes}}{{print .OldValue}} -> {{println .NewValue}}{{end}}' --export"
 )]
 pub(super) struct Args {
-    #[command(flatten)]
-    pub(super) names: Names,
     /// Name of the GitRepository; required
     #[arg(
         long,
@@ -91,6 +89,8 @@ pub(super) struct Args {
     /// Labels of the policies that take part, such as app=web,tier!=cache
     #[arg(long, value_name = "SELECTOR")]
     policy_selector: Option<String>,
+    #[command(flatten)]
+    pub(super) names: Names,
 }
 
 impl Draft for Args {

@@ -116,7 +116,10 @@ impl Feed {
 
 impl Seen {
     fn take(&mut self, event: Event<DynamicObject>) -> Vec<Change> {
-        self.connection = Connection::Open;
+        if !matches!(event, Event::Init) {
+            // The beginning of a list is told before the server is asked for it.
+            self.connection = Connection::Open;
+        }
         match event {
             Event::Init => {
                 self.listed = Some(BTreeSet::new());
@@ -163,10 +166,11 @@ impl Seen {
             _ => None,
         };
         if let Some((verb, error)) = told {
-            let is_final = match error {
-                kube::Error::Api(status) => matches!(status.code, 400..=404 | 422),
-                _ => self.connection == Connection::Opening,
-            };
+            let is_refusal = matches!(
+                error,
+                kube::Error::Api(status) if matches!(status.code, 400..=404 | 422)
+            );
+            let is_final = is_refusal || self.connection == Connection::Opening;
             if is_final {
                 return Err(refused(error, attempt(verb)));
             }
@@ -264,8 +268,10 @@ mod tests {
         let error = seen.fails(&forbidden, &watched).unwrap_err();
         assert_eq!(error.status(), ExitStatus::No);
         // A server that is busy is asked again, and the user is told of it once.
-        seen.take(Event::Init);
         let busy = Error::WatchStartFailed(refusal(503));
+        seen.take(Event::Init);
+        assert!(seen.fails(&busy, &watched).is_err());
+        seen.take(Event::InitDone);
         assert!(seen.fails(&busy, &watched).unwrap().is_some());
         assert!(seen.fails(&busy, &watched).unwrap().is_none());
         let gone = Error::WatchStartFailed(refusal(403));
