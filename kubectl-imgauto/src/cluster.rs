@@ -35,10 +35,7 @@ impl Cluster {
             let _guard = runtime.enter();
             Client::try_from(config).map_err(|error| config::unusable(&error))?
         };
-        Ok(Self {
-            client,
-            runtime,
-        })
+        Ok(Self { client, runtime })
     }
 
     /// Does some work to its end, unless the user stops it with Ctrl-C.

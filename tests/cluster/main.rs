@@ -19,6 +19,7 @@ mod inventory;
 mod killed;
 mod kinds;
 mod leader;
+mod observe;
 mod outages;
 mod plugin_check;
 mod plugin_create;

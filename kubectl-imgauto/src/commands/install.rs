@@ -260,6 +260,7 @@ async fn install(
     carry_out(&plan, way, session, cluster, stage).await?;
     if way == Way::ForGood && args.wait {
         session.waiting("verifying installation");
+        rollout::served(&cluster.client, &plan.definitions(), stage).await?;
         rollout::wait(&cluster.client, namespace, stage).await?;
         session.done(&format!("{}: deployment ready", manifests::RECONCILER));
     }
@@ -288,8 +289,8 @@ async fn carry_out(
     for step in &plan.steps {
         let object = match step {
             Step::Apply(object) => object,
-            Step::Leave { what, owner } => {
-                session.done(&format!("{what} left to {owner}"));
+            Step::Leave { object, owner } => {
+                session.done(&format!("{} left to {owner}", apply::title(object)));
                 continue;
             }
         };

@@ -3,6 +3,7 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, CustomResourceDefinitionVersion,
 };
+use kube::core::ApiResource;
 use kube::{Api, Client, ResourceExt as _};
 use serde_json::Value;
 
@@ -58,6 +59,19 @@ pub(crate) fn served(definition: &CustomResourceDefinition) -> Vec<String> {
     let versions = definition.spec.versions.iter();
     let served = versions.filter(|version| version.served);
     served.map(|version| version.name.clone()).collect()
+}
+
+/// How the objects of a kind are asked for: in any version that is served.
+pub(crate) fn resource(there: &CustomResourceDefinition) -> Option<ApiResource> {
+    let version = served(there).into_iter().next()?;
+    let group = there.spec.group.clone();
+    Some(ApiResource {
+        api_version: format!("{group}/{version}"),
+        group,
+        version,
+        kind: there.spec.names.kind.clone(),
+        plural: there.spec.names.plural.clone(),
+    })
 }
 
 /// The versions in which objects may still be stored, besides those that are served for good.

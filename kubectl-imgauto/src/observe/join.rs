@@ -204,7 +204,19 @@ impl<'a> Join<'a> {
         let agreed = marked.filter(|policy| own.iter().all(|line| line.policy == **policy));
         let marker = agreed.map(|policy| (policy.namespace.as_str(), policy.name.as_str()));
         // A marker that does not work still says what was meant, if there is such a policy.
-        let meant = self.lines.named_on(seen, image);
+        let covers = |namespace: &str, name: &str| {
+            let repository = index
+                .policy(namespace, name)
+                .map(|policy| &policy.repository);
+            let same = |image: &Reference| {
+                repository.is_some_and(|repository| {
+                    let repository = repository.as_ref();
+                    repository.is_some_and(|repository| image.same_repository(repository))
+                })
+            };
+            reference.as_ref().is_some_and(same)
+        };
+        let meant = self.lines.named_on(seen, image, covers);
         let there = meant.filter(|(namespace, name)| index.policy(namespace, name).is_some());
         let annotation = |domain: &str| seen.annotations.get(&format!("{domain}/{}", image.name));
         let stated = match image.role {

@@ -1,6 +1,6 @@
 //! The marked lines of Git: which of them stands behind which container, and which cannot work.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use api::image_inventory::{Inventory, InventoryEntry, InventoryField};
 use api::{ImageInventory, ImageUpdateAutomation};
@@ -49,6 +49,26 @@ pub(super) struct Lost {
     pub(super) place: Place,
     /// The namespace of whoever says so.
     pub(super) told_in: Option<String>,
+}
+
+impl Lost {
+    /// The namespace of the policy the marker names; empty if it cannot be read.
+    fn policy_namespace(&self) -> &str {
+        self.stray.setter.split(':').next().unwrap_or_default()
+    }
+
+    /// Whether it is the business of whoever looks after a policy.
+    fn is_told_in(&self, policy: &ObjectKey) -> bool {
+        let told_in = self.told_in.as_ref();
+        told_in.is_none_or(|namespace| *namespace == policy.namespace)
+    }
+
+    /// Whether more than a name says that it stands on this workload.
+    fn is_near(&self, seen: &SeenWorkload) -> bool {
+        let told_in = self.told_in.as_ref();
+        self.place.names_namespace()
+            || told_in.is_none_or(|namespace| *namespace == seen.workload.namespace)
+    }
 }
 
 /// The objects that say why a marker cannot work.
@@ -122,6 +142,18 @@ impl Lines {
             lost.extend(problems.map(|problem| stray::lost(problem, &key, known_of)));
             branches.insert(key, source.branch);
         }
+        let live: HashSet<(&str, i64)> = lines
+            .iter()
+            .map(|line| (line.file.as_str(), line.line))
+            .collect();
+        // A reconciler that looks after one namespace does not know whose lines others are.
+        lost.retain(|lost: &Lost| {
+            let place = (
+                lost.stray.file.as_str(),
+                lost.stray.line.unwrap_or_default(),
+            );
+            !live.contains(&place)
+        });
         Self::new(lines, lost, branches, gaps, known)
     }
 
@@ -198,19 +230,20 @@ impl Lines {
         let fitting: Vec<_> = named
             .filter(|line| line.place.is(seen, image, &line.value))
             .collect();
-        // The same names may stand in the manifests of several clusters.
-        let in_namespace = |line: &&Line| {
-            matches!(
-                &line.place,
-                Place::Workload {
-                    namespace: Some(_),
-                    ..
-                }
-            )
+        // The same names may stand in the manifests of several clusters and teams, and mostly without a namespace. What
+        // then ties a line to this workload is where it lies, whose it is, or that it holds the same image.
+        let lies_near = |line: &&Line| lies_below(&line.file, path);
+        let is_beside = |line: &&Line| {
+            let automation = line.automation.as_ref();
+            automation.is_some_and(|key| key.namespace == seen.workload.namespace)
         };
-        nearest(nearest(fitting, in_namespace), |line| {
-            lies_below(&line.file, path)
-        })
+        let is_alike = |line: &&Line| place::is_same_repository(&line.value, &image.image);
+        let related = fitting.into_iter().filter(|line| {
+            let named = line.place.names_namespace() || line.automation.is_none();
+            named || lies_near(line) || is_beside(line) || is_alike(line)
+        });
+        let named = nearest(related.collect(), |line| line.place.names_namespace());
+        nearest(nearest(nearest(named, lies_near), is_beside), is_alike)
     }
 
     /// The lines of a policy that hold values, not the images of workloads.
@@ -274,22 +307,23 @@ impl Lines {
         let on_it = container.into_iter().flat_map(|(seen, image)| {
             let named = self.lost_by_workload.get(&seen.workload.name);
             let named = named.into_iter().flatten().copied();
-            named.filter(move |at| self.lost[*at].place.is(seen, image, &image.image))
+            named.filter(move |at| {
+                let lost = &self.lost[*at];
+                let is_told_by_its_own = policy.is_some_and(|policy| lost.is_told_in(policy));
+                lost.place.is(seen, image, &image.image)
+                    && (is_told_by_its_own || lost.is_near(seen))
+            })
         });
         let meant = policy.into_iter().flat_map(|policy| {
             let meant = self.lost_by_policy.get(&policy.name);
-            let unreadable = self.lost_by_policy.get("").filter(|_| nothing_works);
-            let near = unreadable.into_iter().flatten().filter(|at| {
-                self.lost[**at]
-                    .told_in
-                    .as_ref()
-                    .is_none_or(|told| *told == policy.namespace)
+            let meant = meant.into_iter().flatten().filter(|at| {
+                let lost = &self.lost[**at];
+                lost.is_told_in(policy) || lost.policy_namespace() == policy.namespace
             });
-            meant
-                .into_iter()
-                .flatten()
-                .chain(near.take(OTHERS))
-                .copied()
+            let unreadable = self.lost_by_policy.get("").filter(|_| nothing_works);
+            let near = unreadable.into_iter().flatten();
+            let near = near.filter(|at| self.lost[**at].is_told_in(policy));
+            meant.chain(near.take(OTHERS)).copied()
         });
         let mut places: Vec<usize> = on_it.chain(meant).collect();
         places.sort_unstable();
@@ -335,13 +369,24 @@ impl Lines {
         })
     }
 
-    /// The policy, by namespace and name, that a marker on a container names, whether it works or not.
-    pub(super) fn named_on(&self, seen: &SeenWorkload, image: &SeenImage) -> Option<(&str, &str)> {
+    /// The policy, by namespace and name, that a marker on a container names although it does not work.
+    ///
+    /// `covers` tells whether a policy is there and for the container's image, which ties markers to containers of other
+    /// namespaces.
+    pub(super) fn named_on(
+        &self,
+        seen: &SeenWorkload,
+        image: &SeenImage,
+        covers: impl Fn(&str, &str) -> bool,
+    ) -> Option<(&str, &str)> {
         let named = self.lost_by_workload.get(&seen.workload.name);
-        let mut named = named.into_iter().flatten().map(|at| &self.lost[*at]);
-        let lost = named.find(|lost| lost.place.is(seen, image, &image.image))?;
-        let mut parts = lost.stray.setter.split(':');
-        parts.next().zip(parts.next())
+        let named = named.into_iter().flatten().map(|at| &self.lost[*at]);
+        let mut on_it = named.filter(|lost| lost.place.is(seen, image, &image.image));
+        on_it.find_map(|lost| {
+            let mut parts = lost.stray.setter.split(':');
+            let (namespace, name) = parts.next().zip(parts.next())?;
+            (lost.is_near(seen) || covers(namespace, name)).then_some((namespace, name))
+        })
     }
 
     /// Whether the lines of all automations of a namespace are known.

@@ -55,6 +55,17 @@ pub(super) struct Plan {
     pub(super) notes: Vec<String>,
 }
 
+impl Plan {
+    /// The names of the definitions the installation stands on, whoever applies them.
+    pub(super) fn definitions(&self) -> Vec<&str> {
+        let objects = self.steps.iter().map(|step| match step {
+            Step::Apply(object) | Step::Leave { object, .. } => object,
+        });
+        let definitions = objects.filter(|object| object.is_definition());
+        definitions.map(Object::name).collect()
+    }
+}
+
 /// What becomes of an object.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Step {
@@ -62,8 +73,8 @@ pub(super) enum Step {
     Apply(Object),
     /// It stays as somebody else made it.
     Leave {
-        /// The object, as messages have it.
-        what: String,
+        /// The object, as imgauto would apply it.
+        object: Object,
         /// Whose it is.
         owner: String,
     },
@@ -89,13 +100,12 @@ pub(super) fn plan(wishes: &Wishes, facts: &Facts) -> Result<Plan, CliError> {
         match left(&object, facts) {
             None => steps.push(Step::Apply(object)),
             Some((owner, concern)) => {
-                let what = format!("{} {}", object.kind(), object.name());
                 match concern {
                     Some(Concern::Differs(text)) => warnings.push(text),
                     Some(Concern::Unusable(error)) => obstacles.push(error),
                     None => {}
                 }
-                steps.push(Step::Leave { what, owner });
+                steps.push(Step::Leave { object, owner });
             }
         }
     }

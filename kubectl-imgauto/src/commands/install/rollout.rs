@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::ListParams;
+use kube::api::{DynamicObject, ListParams};
 use kube::{Api, Client};
 
 use crate::cluster::{Attempt, refused};
@@ -25,7 +25,10 @@ const HOPELESS: [&str; 5] = [
     "CrashLoopBackOff",
 ];
 
-/// Waits until the kinds of definitions are served.
+/// What an API server answers that does not serve a kind yet.
+const BEGINNING: [u16; 3] = [404, 429, 503];
+
+/// Waits until definitions are accepted.
 pub(super) async fn established(
     client: &Client,
     names: &[String],
@@ -37,6 +40,31 @@ pub(super) async fn established(
             let found = definition::find(client, name).await?;
             if found.as_ref().is_some_and(definition::is_established) {
                 break;
+            }
+            tokio::time::sleep(PERIOD).await;
+        }
+    }
+    Ok(())
+}
+
+/// Waits until objects of the kinds can be listed: an API server whose storage begins refuses for a while.
+pub(super) async fn served(
+    client: &Client,
+    names: &[&str],
+    stage: &RefCell<String>,
+) -> Result<(), CliError> {
+    for name in names {
+        stage.replace(format!("objects of {name} to be served"));
+        loop {
+            let found = definition::find(client, name).await?;
+            let Some(resource) = found.as_ref().and_then(definition::resource) else {
+                break;
+            };
+            let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
+            match api.list_metadata(&ListParams::default().limit(1)).await {
+                Err(kube::Error::Api(status)) if BEGINNING.contains(&status.code) => {}
+                // Whoever may install need not be allowed to look at the objects.
+                Ok(_) | Err(_) => break,
             }
             tokio::time::sleep(PERIOD).await;
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{DynamicObject, ListParams};
-use kube::core::{ApiResource, ObjectMeta};
+use kube::core::ObjectMeta;
 use kube::{Api, Client};
 
 use super::neighbours;
@@ -272,7 +272,7 @@ pub(super) async fn instances(
     client: &Client,
     there: &CustomResourceDefinition,
 ) -> Result<Vec<ObjectMeta>, CliError> {
-    let Some(resource) = resource(there) else {
+    let Some(resource) = definition::resource(there) else {
         return Ok(Vec::new());
     };
     let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
@@ -293,19 +293,6 @@ pub(super) async fn instances(
             None => return Ok(found),
         }
     }
-}
-
-/// How the objects of a kind are asked for: in any version that is served.
-pub(super) fn resource(there: &CustomResourceDefinition) -> Option<ApiResource> {
-    let version = definition::served(there).into_iter().next()?;
-    let group = there.spec.group.clone();
-    Some(ApiResource {
-        api_version: format!("{group}/{version}"),
-        group,
-        version,
-        kind: there.spec.names.kind.clone(),
-        plural: there.spec.names.plural.clone(),
-    })
 }
 
 #[cfg(test)]

@@ -80,7 +80,7 @@ pub(super) async fn release(client: &Client, object: &Object) -> Result<(), CliE
     let Some(there) = definition::find(client, object.name()).await? else {
         return Ok(());
     };
-    let Some(resource) = inventory::resource(&there) else {
+    let Some(resource) = definition::resource(&there) else {
         return Ok(());
     };
     for metadata in inventory::instances(client, &there).await? {

@@ -64,6 +64,17 @@ impl Place {
             }
     }
 
+    /// Whether it says the namespace of its workload.
+    pub(super) fn names_namespace(&self) -> bool {
+        matches!(
+            self,
+            Self::Workload {
+                namespace: Some(_),
+                ..
+            }
+        )
+    }
+
     /// The workload and container in words; `None` for values.
     pub(super) fn label(&self) -> Option<String> {
         let Self::Workload {
@@ -82,7 +93,8 @@ impl Place {
     }
 }
 
-fn is_same_repository(left: &str, right: &str) -> bool {
+/// Whether two references are of one repository.
+pub(super) fn is_same_repository(left: &str, right: &str) -> bool {
     let read = |text| Reference::parse(text).ok();
     let pair = read(left).zip(read(right));
     pair.is_some_and(|(left, right)| {

@@ -163,6 +163,47 @@ fn of_several_clusters_the_nearest_manifest_counts() {
 }
 
 #[test]
+fn teams_with_workloads_of_one_name_are_told_apart() {
+    let of = |team: &str, value: &str| {
+        let web = entry("web.yaml", ("Deployment", "web", None), "reference", value);
+        let (_, inventory) = inventory("apps", json!({ "entries": [web] }));
+        (ObjectKey::new(team, "apps"), inventory)
+    };
+    let teams = lines(vec![of("a", "app:2"), of("b", "app:3")]);
+    assert_eq!(tag(committed(&teams, "a", None)).as_deref(), Some("2"));
+    assert_eq!(tag(committed(&teams, "b", None)).as_deref(), Some("3"));
+    assert_eq!(committed(&teams, "c", None), None, "either may be meant");
+
+    let images = lines(vec![of("a", "app:2"), of("b", "example.com/other:3")]);
+    assert_eq!(tag(committed(&images, "c", None)).as_deref(), Some("2"));
+    let seen = web("c");
+    let others = lines(vec![of("b", "example.com/other:3")]);
+    assert_eq!(
+        others.own(&seen, &seen.images[0], None),
+        Vec::<&Line>::new()
+    );
+}
+
+#[test]
+fn markers_of_another_team_are_none_of_a_policys() {
+    let stray = json!({
+        "file": "web.yaml", "line": 3, "reason": "why", "cause": "UnknownPolicy", "setter": "b:web",
+        "apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "container": "web",
+    });
+    let (_, inventory) = inventory("apps", json!({ "problems": [stray] }));
+    let lines = lines(vec![(ObjectKey::new("b", "apps"), inventory)]);
+    let strays = |policy: &str, namespace: &str| {
+        let seen = web(namespace);
+        let container = Some((&seen, &seen.images[0]));
+        let facts = lines.facts(Some(&key(policy)), container, &[]);
+        facts.present().unwrap().strays.len()
+    };
+    assert_eq!(strays("a/web", "a"), 0);
+    assert_eq!(strays("b/web", "a"), 1);
+    assert_eq!(strays("a/web", "b"), 1, "it stands on this very workload");
+}
+
+#[test]
 fn markers_that_cannot_work_are_found_by_their_policy_and_by_their_place() {
     let problem = |file: &str, cause: Option<&str>, setter: Option<&str>, name: &str| {
         json!({
@@ -200,9 +241,12 @@ fn markers_that_cannot_work_are_found_by_their_policy_and_by_their_place() {
     assert_eq!(strays[1].fault, StrayFault::Unusable("why".into()));
     let automation = "flux".to_owned();
     assert_eq!(strays[2].fault, StrayFault::OtherNamespace { automation });
+    let named = |covers: fn(&str, &str) -> bool| lines.named_on(&seen, &seen.images[0], covers);
+    assert_eq!(named(|_, _| true), Some(("flux", "nobody")));
     assert_eq!(
-        lines.named_on(&seen, &seen.images[0]),
-        Some(("flux", "nobody"))
+        named(|_, _| false),
+        None,
+        "another team may have a workload of this name"
     );
     let unrelated = lines.facts(Some(&key("prod/api")), None, &[]);
     assert_eq!(unrelated.present().unwrap().strays, []);

@@ -202,7 +202,9 @@ fn definitions_of_others_are_left_to_them() {
         .steps
         .iter()
         .filter_map(|step| match step {
-            Step::Leave { what, owner } => Some(format!("{what}: {owner}")),
+            Step::Leave { object, owner } => {
+                Some(format!("{} {}: {owner}", object.kind(), object.name()))
+            }
             Step::Apply(_) => None,
         })
         .collect();
