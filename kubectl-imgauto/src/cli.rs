@@ -30,9 +30,10 @@ pub(crate) use mistake::Outcome;
 
 /// Image updates through Git, from the shell.
 ///
-/// Creates the resources and runs the whole automation on a checkout. Nothing here needs a cluster.
-/// Lines written for flux work unchanged: an `image` after the verb is accepted, and every flag
-/// keeps its name, default and meaning.
+/// Creates the resources, shows what is wanted, committed and running, and says why it differs.
+/// `create --export`, `run`, `diff` and `tags` work on files and need no cluster. Lines written
+/// for flux work unchanged: an `image` after the verb is accepted, and every flag keeps its name,
+/// default and meaning.
 #[derive(Debug, Parser)]
 #[command(
     name = "kubectl-imgauto",

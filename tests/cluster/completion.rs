@@ -89,6 +89,17 @@ fn names_of_objects_come_from_the_namespace() {
         ),
         (&["get", "imgrepo/"], &["imgrepo/podinfo", "imgrepo/redis"]),
         (&["get", "repository/r"], &["repository/redis"]),
+        (
+            &["get", "workload", ""],
+            &["deployment/web", "deployment/worker"],
+        ),
+        (&["status", "deployment/wo"], &["deployment/worker"]),
+        (&["verify", "deploy", "we"], &["web"]),
+        (&["why", "policy/podinfo-s"], &["policy/podinfo-stable"]),
+        (
+            &["suspend", "image", "policy", "podinfo-l"],
+            &["podinfo-latest"],
+        ),
         (&["get", "update", ""], &[]),
         (&["create", "policy", "x", "--image-ref", "p"], &["podinfo"]),
         (

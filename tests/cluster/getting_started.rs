@@ -10,6 +10,8 @@ use harness::reconciler::ReconcilerOptions;
 use harness::registry::RegistryOptions;
 use harness::{ControlPlane, Forge, GitServer, Krew, Reconciler, Registry, Repository, git};
 
+use crate::plugin_install::Desk;
+
 /// The release of the plugin; made once, since there is much to pack.
 static RELEASE: LazyLock<Release> = LazyLock::new(|| {
     let dist = Path::new(env!("CARGO_BIN_EXE_dist"));
@@ -97,6 +99,22 @@ impl<'a> Reader<'a> {
         here
     }
 
+    /// Expects that no address of the page leads out of this machine, but that of the image which no node pulls.
+    fn stands_in_for_all(&self, page: &str) {
+        let here = self.here(page).replace("registry.example.com", "");
+        for outside in [
+            "example.com",
+            "ghcr.io",
+            "https://imgauto.dev",
+            "your-token",
+        ] {
+            assert!(
+                page.contains(outside) && !here.contains(outside),
+                "{outside}"
+            );
+        }
+    }
+
     fn image(&self) -> String {
         self.registry.image("podinfo")
     }
@@ -134,6 +152,7 @@ fn every_command_of_the_page_works() {
     let plane = ControlPlane::private();
     let reader = Reader::new(&plane);
     let (blocks, _) = blocks();
+    reader.stands_in_for_all(&blocks.concat());
     let mut reconciler = None;
     let mut printed = Vec::new();
     for block in &blocks {
@@ -185,22 +204,31 @@ fn every_command_of_the_page_works() {
 }
 
 #[test]
-fn the_page_stands_in_for_nothing() {
-    let plane = ControlPlane::shared();
-    let reader = Reader::new(plane);
+fn the_commands_for_those_who_have_flux_work() {
+    let plane = ControlPlane::private();
+    let desk = Desk::new(&plane);
+    desk.brings_flux();
+    let repository = "apiVersion: image.toolkit.fluxcd.io/v1
+kind: ImageRepository
+metadata: {name: podinfo, namespace: flux-system}
+spec: {image: ghcr.io/stefanprodan/podinfo, interval: 5m}
+";
+    desk.namespace.apply(repository);
+    let reader = Reader::new(&plane);
     let (everybody, flux) = blocks();
-    let all = everybody.concat() + &flux.concat();
-    // Each address of the page leads to this machine when it is followed, but for the image that no node pulls.
-    let here = reader.here(&all).replace("registry.example.com", "");
-    for outside in [
-        "example.com",
-        "ghcr.io",
-        "https://imgauto.dev",
-        "your-token",
-    ] {
-        assert!(
-            all.contains(outside) && !here.contains(outside),
-            "{outside}"
-        );
+    let plugin = everybody
+        .iter()
+        .position(|block| block.contains("krew install"));
+    for block in &everybody[..=plugin.unwrap()] {
+        reader.paste(block);
     }
+    let printed: Vec<_> = flux.iter().map(|block| reader.paste(block)).collect();
+    assert!(
+        printed.concat().contains("imagerepository/podinfo"),
+        "{printed:?}"
+    );
+    for name in ["image-reflector-controller", "image-automation-controller"] {
+        assert_eq!(desk.replicas(name), "0", "{name}");
+    }
+    assert_eq!(desk.replicas("imgauto-reconciler"), "1");
 }
