@@ -173,7 +173,7 @@ impl Question {
     fn render(&self, view: &View, report: &Report, rows: &[&Row]) -> Result<String, CliError> {
         match &self.format {
             Format::Document(form) => document(form, report, rows),
-            Format::Name => Ok(names(rows)),
+            Format::Name => Ok(cells::names(rows)),
             Format::Table if self.scope.single().is_some() => {
                 Ok(tree::render(rows, report.at, view.style))
             }
@@ -196,15 +196,6 @@ fn document(form: &Document, report: &Report, rows: &[&Row]) -> Result<String, C
     let value =
         value.map_err(|error| CliError::failure(format!("cannot write the report: {error}")))?;
     form.report(&value)
-}
-
-fn names(rows: &[&Row]) -> String {
-    let mut names: Vec<_> = rows
-        .iter()
-        .map(|row| cells::resource_name(&row.workload) + "\n")
-        .collect();
-    names.dedup();
-    names.concat()
 }
 
 fn show(

@@ -76,7 +76,7 @@ pub(super) fn run(
     let text = match (&format, printed) {
         (_, Some(printed)) => printed,
         (Format::Image, _) => images(&rows),
-        (Format::Name, _) => names(&rows),
+        (Format::Name, _) => cells::names(&rows),
         _ => shown(&rows, &scope, args, &format, session),
     };
     session.print(&text)
@@ -109,15 +109,6 @@ fn place(scope: &Scope) -> String {
 fn images(rows: &[&Row]) -> String {
     let line = |row: &&Row| format!("image: {}\n", row.image);
     rows.iter().map(line).collect()
-}
-
-fn names(rows: &[&Row]) -> String {
-    let mut names: Vec<_> = rows
-        .iter()
-        .map(|row| cells::resource_name(&row.workload) + "\n")
-        .collect();
-    names.dedup();
-    names.concat()
 }
 
 fn shown(
@@ -277,7 +268,7 @@ mod tests {
         let rows: Vec<_> = rows.iter().collect();
         let text = images(&rows[..2]);
         assert_eq!(text, "image: ghcr.io/acme/shop:1.1\n".repeat(2));
-        assert_eq!(names(&rows), "deployment.apps/shop\n");
+        assert_eq!(cells::names(&rows), "deployment.apps/shop\n");
     }
 
     #[test]

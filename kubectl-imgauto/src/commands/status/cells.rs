@@ -51,6 +51,14 @@ pub(crate) fn resource_name(workload: &Workload) -> String {
     }
 }
 
+/// The workloads of these rows, each once, as `kubectl get -o name` prints them.
+pub(crate) fn names(rows: &[&Row]) -> String {
+    let names = rows.iter().map(|row| resource_name(&row.workload) + "\n");
+    let mut names: Vec<_> = names.collect();
+    names.dedup();
+    names.concat()
+}
+
 /// The container, and what it is for unless it is an ordinary one.
 pub(crate) fn container(row: &Row) -> String {
     match role(row.role) {
