@@ -158,6 +158,7 @@ impl<'a> Join<'a> {
         PolicyRow {
             policy: key.clone(),
             wanted: seen.present().and_then(|seen| seen.wanted.clone()),
+            git: committed,
             next: fix::command(&facts, &judgement, None),
             judgement,
         }
