@@ -20,6 +20,7 @@ mod join;
 mod lines;
 mod list;
 mod managers;
+mod next;
 mod objects;
 mod pods;
 mod scope;
@@ -242,6 +243,8 @@ pub(crate) struct PolicyRow {
     pub(crate) policy: ObjectKey,
     /// What it chose.
     pub(crate) wanted: Option<Wanted>,
+    /// What is committed for it; `None` if it is not known, or not the same everywhere.
+    pub(crate) git: Option<Committed>,
     /// Where it stands, and why.
     pub(crate) judgement: Judgement,
     /// A command that leads on; `None` if nothing has to be done.
