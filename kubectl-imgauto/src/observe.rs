@@ -20,6 +20,7 @@ mod join;
 mod lines;
 mod list;
 mod managers;
+mod next;
 mod objects;
 mod pods;
 mod scope;

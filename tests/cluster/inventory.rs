@@ -77,9 +77,7 @@ fn markers_that_nobody_looks_after_are_told_until_an_automation_does() {
     ];
     stage.repository.commit("main", "Two stray markers", &files);
     stage.create_all();
-    stage.namespace.apply(&format!(
-        "apiVersion: image.toolkit.fluxcd.io/v1\nkind: ImagePolicy\nmetadata: {{name: web}}\nspec: {{imageRepositoryRef: {{name: podinfo}}, policy: {{semver: {{range: '4.x'}}}}}}\n"
-    ));
+    stage.namespace.apply(WEB);
     let told = stage
         .namespace
         .settles("flux-system", |inventory: &ImageInventory| {
@@ -102,7 +100,25 @@ fn markers_that_nobody_looks_after_are_told_until_an_automation_does() {
     assert_eq!(beyond.setter.as_deref(), Some(&*policy));
     assert_eq!(beyond.container.as_deref(), Some("web"));
 
-    // One that looks after all files has the line among its own, and the first has it no more.
+    adopt_elsewhere(&stage, outside);
+    let left = stage
+        .namespace
+        .settles("flux-system", |inventory: &ImageInventory| {
+            let told = &inventory.spec.unclaimed;
+            (told.len() == 1).then(|| told[0].file.clone())
+        });
+    assert_eq!(left, foreign);
+}
+
+/// A policy that nothing is set by yet.
+const WEB: &str = "apiVersion: image.toolkit.fluxcd.io/v1
+kind: ImagePolicy
+metadata: {name: web}
+spec: {imageRepositoryRef: {name: podinfo}, policy: {semver: {range: '4.x'}}}
+";
+
+/// Makes an automation that has the line outside among its own, and lets the first look again.
+fn adopt_elsewhere(stage: &Stage<'_>, outside: &str) {
     let all = "--git-repo-path=./elsewhere";
     let words = stage.creations()[3].clone();
     let words = words.iter().map(|word| match word.as_str() {
@@ -129,11 +145,4 @@ fn markers_that_nobody_looks_after_are_told_until_an_automation_does() {
     stage.repository.commit("main", "A note", &note);
     let answer = stage.flux(&["reconcile", "image", "update", "flux-system"]);
     assert_eq!(answer.code, 0, "{}", answer.stderr);
-    let left = stage
-        .namespace
-        .settles("flux-system", |inventory: &ImageInventory| {
-            let told = &inventory.spec.unclaimed;
-            (told.len() == 1).then(|| told[0].file.clone())
-        });
-    assert_eq!(left, foreign);
 }

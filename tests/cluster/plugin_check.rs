@@ -47,43 +47,9 @@ fn told(desk: &Desk<'_>, word: &str) -> Answer {
 fn an_installation_is_checked_before_and_after() {
     let plane = ControlPlane::private();
     let desk = Desk::new(&plane);
-    says(
-        &desk.imgauto("check --pre"),
-        0,
-        &[
-            "√ you may do what install needs",
-            "√ no CRD of others is in the way",
-        ],
-    );
-    says(
-        &desk.imgauto("check"),
-        1,
-        &[
-            "√ Kubernetes v1.37.2 (needs >= 1.30)",
-            "× CRDs are missing: imagerepositories, imagepolicies, imageupdateautomations, imageinventories, gitrepositories\n    next: kubectl imgauto install",
-            "× imgauto-reconciler is not installed\n    next: kubectl imgauto install",
-            "✗ check failed",
-        ],
-    );
-    says(
-        &desk.imgauto("check --wait --timeout=2s"),
-        124,
-        &["✗ check failed"],
-    );
-    let missing = desk.imgauto("version");
-    assert_eq!(missing, Answer::printed("kubectl-imgauto: v0.1.0\n"));
-
+    an_empty_cluster_is_told(&desk);
     desk.does("install");
-    assert_eq!(
-        desk.imgauto("version"),
-        Answer::printed("kubectl-imgauto: v0.1.0\nimgauto-reconciler: v0.1.0\n")
-    );
-    let json = desk.imgauto("version -o json");
-    let json: Value = serde_json::from_str(&json.stdout).unwrap();
-    assert_eq!(
-        json,
-        json!({"kubectl-imgauto": "v0.1.0", "imgauto-reconciler": "v0.1.0"})
-    );
+    the_parts_tell_their_versions(&desk);
     // The node only says that it runs the pod: nobody has taken the lease.
     let before = desk.writes();
     let answer = desk.imgauto("check --ascii");
@@ -124,6 +90,47 @@ fn an_installation_is_checked_before_and_after() {
         answer.stdout
     );
     assert_eq!(desk.writes(), before);
+}
+
+fn an_empty_cluster_is_told(desk: &Desk<'_>) {
+    says(
+        &desk.imgauto("check --pre"),
+        0,
+        &[
+            "√ you may do what install needs",
+            "√ no CRD of others is in the way",
+        ],
+    );
+    says(
+        &desk.imgauto("check"),
+        1,
+        &[
+            "√ Kubernetes v1.37.2 (needs >= 1.30)",
+            "× CRDs are missing: imagerepositories, imagepolicies, imageupdateautomations, imageinventories, gitrepositories\n    next: kubectl imgauto install",
+            "× imgauto-reconciler is not installed\n    next: kubectl imgauto install",
+            "✗ check failed",
+        ],
+    );
+    says(
+        &desk.imgauto("check --wait --timeout=2s"),
+        124,
+        &["✗ check failed"],
+    );
+    let missing = desk.imgauto("version");
+    assert_eq!(missing, Answer::printed("kubectl-imgauto: v0.1.0\n"));
+}
+
+fn the_parts_tell_their_versions(desk: &Desk<'_>) {
+    assert_eq!(
+        desk.imgauto("version"),
+        Answer::printed("kubectl-imgauto: v0.1.0\nimgauto-reconciler: v0.1.0\n")
+    );
+    let json = desk.imgauto("version -o json");
+    let json: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(
+        json,
+        json!({"kubectl-imgauto": "v0.1.0", "imgauto-reconciler": "v0.1.0"})
+    );
 }
 
 #[test]

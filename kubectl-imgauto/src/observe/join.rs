@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use engine::delivery::{
-    self, Admission, AutomationFacts, Care, Facts, Judgement, Known, MarkerFacts, Name,
-    RunningFacts, Seen, Selects, Setter, Waiting, WorkloadFacts, judge,
+    self, Admission, AutomationFacts, Care, Facts, Known, MarkerFacts, Name, RunningFacts, Seen,
+    Selects, Setter, Waiting, WorkloadFacts, judge,
 };
 use engine::image::Reference;
 use engine::tie;
@@ -17,14 +17,15 @@ use super::checkout::{Checkout, Found};
 use super::fleet::Fleet;
 use super::lines::{Line, Lines, name};
 use super::managers::{Entry, managers, set_by};
+use super::next::next;
 use super::pods::{RunningImages, running};
 use super::scope::{Scope, Unmanaged};
 use super::workload::{SeenImage, SeenWorkload};
 use super::world::World;
 use super::{
-    Applied, Certainty, Committed, Origin, PolicyRow, Progress, Role, Row, Tie, UpdateRow, Workload,
+    Applied, Certainty, Committed, Origin, PolicyRow, Progress, Role, Row, Tie, UpdateRow,
 };
-use crate::commands::why::fix::{self, Subject};
+use crate::commands::why::fix;
 
 /// The label of a namespace that says how the webhook looks at its workloads.
 const MODE: &str = "imgauto.dev/mode";
@@ -487,26 +488,4 @@ fn waiting_facts(images: &RunningImages) -> Vec<Waiting> {
         pods: waiting.pods,
     });
     waiting.collect()
-}
-
-/// The command that leads on from a row where something has to be done: what mends it, or what tells more.
-fn next(
-    facts: &Facts<'_>,
-    judgement: &Judgement,
-    seen: &SeenWorkload,
-    image: &SeenImage,
-) -> Option<String> {
-    let subject = Subject {
-        workload: &seen.workload,
-        container: &image.name,
-        role: image.role,
-    };
-    let Workload {
-        namespace,
-        kind,
-        name,
-    } = &seen.workload;
-    let leads_on = judgement.reason.is_some() || judgement.state.needs_attention();
-    let why = || format!("kubectl imgauto why {}/{name} -n {namespace}", kind.short());
-    fix::command(facts, judgement, Some(&subject)).or_else(|| leads_on.then(why))
 }

@@ -120,6 +120,8 @@ impl Lines {
                 format!("the ImageUpdateAutomation {key} has no ImageInventory"),
             );
         }
+        // A place is a repository, a file and a line.
+        let mut live: HashSet<(String, String, i64)> = HashSet::new();
         let (mut lines, mut lost, mut branches) = (Vec::new(), Vec::new(), BTreeMap::new());
         for (key, inventory) in inventories.found {
             let Inventory {
@@ -137,23 +139,24 @@ impl Lines {
                     format!("the ImageInventory {key} leaves out {count} entries"),
                 );
             }
+            let url = source.url;
+            live.extend(
+                entries
+                    .iter()
+                    .map(|entry| (url.clone(), entry.file.clone(), entry.line)),
+            );
             lines.extend(entries.into_iter().map(|entry| line(entry, &key)));
             let problems = problems.into_iter().chain(unclaimed);
-            lost.extend(problems.map(|problem| stray::lost(problem, &key, known_of)));
+            lost.extend(problems.map(|problem| {
+                let line = problem.line.unwrap_or_default();
+                let place = (url.clone(), problem.file.clone(), line);
+                (place, stray::lost(problem, &key, known_of))
+            }));
             branches.insert(key, source.branch);
         }
-        let live: HashSet<(&str, i64)> = lines
-            .iter()
-            .map(|line| (line.file.as_str(), line.line))
-            .collect();
         // A reconciler that looks after one namespace does not know whose lines others are.
-        lost.retain(|lost: &Lost| {
-            let place = (
-                lost.stray.file.as_str(),
-                lost.stray.line.unwrap_or_default(),
-            );
-            !live.contains(&place)
-        });
+        let lost = lost.into_iter().filter(|(place, _)| !live.contains(place));
+        let lost = lost.map(|(_, lost)| lost).collect();
         Self::new(lines, lost, branches, gaps, known)
     }
 

@@ -225,7 +225,8 @@ impl<'a> Scene<'a> {
         fix.to_owned()
     }
 
-    /// Runs a line as a user would who pastes it into a shell, in a clone of the branch; commits and pushes what it edits.
+    /// Runs a line as a user would who pastes it into a shell, in a clone of the branch; commits and pushes what it edits, and
+    /// has it looked at.
     pub(super) fn paste(&self, line: &str) {
         let clone = self.clone_branch();
         let mut shell: Command = shell(self.namespace.home(), line);
@@ -241,6 +242,8 @@ impl<'a> Scene<'a> {
         if !git(&clone, &["status", "--porcelain"]).is_empty() {
             git(&clone, &["commit", "--quiet", "--all", "--message=Mend"]);
             git(&clone, &["push", "--quiet"]);
+            let run = self.imgauto(&["reconcile", "update", "apps"]);
+            assert_eq!(run.code, 0, "{}", run.stderr);
         }
     }
 
