@@ -31,7 +31,7 @@ fn a_push_that_is_refused_goes_to_another_branch() {
     assert!(said.message.contains("main"), "{said:?}");
     scene.paste(&scene.fix(&[], "PushRejected"));
     // Somebody merges.
-    let said = scene.comes_to("Committed", "PushBranchNotMerged");
+    let said = scene.comes_to("Blocked", "PushBranchNotMerged");
     assert!(!said.next.is_empty());
     scene.repository.hook("update", "#!/bin/sh\n");
     scene.paste(&scene.fix(&[], "PushBranchNotMerged"));
