@@ -46,6 +46,13 @@ fn a_policy_that_nothing_fits_is_widened() {
     };
     let scene = Scene::set("nothing-fits", &plan);
     let said = scene.comes_to("Blocked", "NoTagMatches");
+    let tags = scene.imgauto(&["tags", "policy/web"]);
+    assert_eq!(tags.code, 0, "{}", tags.stderr);
+    assert!(
+        tags.stdout.contains("out of range >=2.0.0"),
+        "{}",
+        tags.stdout
+    );
     assert!(
         said.next.contains("kubectl patch imagepolicy web"),
         "{said:?}"
