@@ -170,10 +170,14 @@ impl Fetch<'_> {
         if !wants_bare && !self.scope.wants_kind(WorkloadKind::Deployment) {
             return Ok(Told::default());
         }
+        let keep = |object: Bare| Some(object.metadata);
+        let (metadata, everything) = (Self::kind(kind).metadata_only(), self.everything());
+        let listed = list(self.client, &metadata, &everything, keep);
+        let (listed, selected) = futures::try_join!(listed, self.selected(kind))?;
+        let (found, said) = told(listed);
         let mut between: HashMap<String, Vec<Between>> = HashMap::new();
         let mut bare = Vec::new();
-        let keep = |object: Bare| {
-            let mut meta = object.metadata;
+        for mut meta in found {
             match meta.controller() {
                 Some(owner) if owner.kind == WorkloadKind::Deployment.kind() => {
                     let revision = meta.annotations.get(REVISION);
@@ -186,12 +190,7 @@ impl Fetch<'_> {
                 Some(_) => {}
                 None => bare.push(meta),
             }
-            None::<()>
-        };
-        let (metadata, everything) = (Self::kind(kind).metadata_only(), self.everything());
-        let listed = list(self.client, &metadata, &everything, keep);
-        let (listed, selected) = futures::try_join!(listed, self.selected(kind))?;
-        let (_, said) = told(listed);
+        }
         bare.retain(|meta| {
             let selected = selected.as_ref().is_none_or(|all| all.contains(&meta.uid));
             let name = self.scope.only_name(kind);
@@ -247,26 +246,22 @@ impl Fetch<'_> {
         let kind = WorkloadKind::Pod;
         let wants_bare = self.scope.wants_kind(kind);
         let mut texts = Texts::default();
-        let mut bare = Vec::new();
         let keep = |object: PodObject| {
-            let controlled = object
-                .metadata
-                .owner_references
-                .iter()
-                .any(|owner| owner.controller);
-            if wants_bare && !controlled {
-                bare.push(SeenWorkload::of_pod(
-                    object.metadata.clone(),
-                    object.spec.clone(),
-                    &object.status,
-                ));
-            }
-            Some(SeenPod::of(object, &mut texts))
+            let owners = &object.metadata.owner_references;
+            let is_bare = wants_bare && !owners.iter().any(|owner| owner.controller);
+            let bare = is_bare.then(|| {
+                let (meta, spec) = (object.metadata.clone(), object.spec.clone());
+                // Few are, so that the others need not have room for it.
+                Box::new(SeenWorkload::of_pod(meta, spec, &object.status))
+            });
+            Some((SeenPod::of(object, &mut texts), bare))
         };
         let (kind_, everything) = (Self::kind(kind), self.everything());
         let listed = list(self.client, &kind_, &everything, keep);
         let (listed, selected) = futures::try_join!(listed, self.selected(kind))?;
-        let (pods, hidden) = told(listed);
+        let (found, hidden) = told(listed);
+        let (pods, bare): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+        let mut bare: Vec<_> = bare.into_iter().flatten().map(|seen| *seen).collect();
         if let Some(selected) = selected {
             bare.retain(|seen| selected.contains(&seen.uid));
         }

@@ -88,17 +88,21 @@ impl<T> Listed<T> {
     }
 }
 
-/// Lists objects and keeps of each what `keep` makes of it.
+/// Lists objects and keeps of each what `keep` makes of it. A list that has to be begun again calls it again: it may
+/// remember nothing that counts.
 pub(super) async fn list<W: DeserializeOwned, T>(
     client: &Client,
     kind: &Kind,
     query: &Query,
     mut keep: impl FnMut(W) -> Option<T>,
 ) -> Result<Listed<T>, CliError> {
-    for beginning in 1.. {
+    let mut beginnings = 1;
+    loop {
         match pages(client, kind, query, &mut keep).await {
             Ok(found) => return Ok(Listed::Found(found)),
-            Err(Error::Api(status)) if status.code == 410 && beginning < BEGINNINGS => {}
+            Err(Error::Api(status)) if status.code == 410 && beginnings < BEGINNINGS => {
+                beginnings += 1;
+            }
             Err(Error::Api(status)) if is_unknown_kind(&status) => return Ok(Listed::Absent),
             Err(Error::Api(status)) if status.code == 403 => {
                 let place = match &query.namespace {
@@ -120,7 +124,6 @@ pub(super) async fn list<W: DeserializeOwned, T>(
             }
         }
     }
-    Ok(Listed::Found(Vec::new()))
 }
 
 async fn pages<W: DeserializeOwned, T>(
