@@ -144,7 +144,9 @@ impl<'a> Join<'a> {
 
     fn policy(&self, key: &ObjectKey, taken: &Seen<Vec<AutomationFacts>>) -> PolicyRow {
         let seen = self.world.policy(key);
-        let committed = self.committed(&[], key, None);
+        // By itself it stands for all of its lines.
+        let lines: Vec<&Line> = self.lines.of_policy(key).collect();
+        let committed = self.committed(&lines, key, None);
         let facts = Facts {
             care: Care::Policy(name(key)),
             repository: self.world.repository(&seen),

@@ -256,7 +256,8 @@ impl Lines {
         nearest(values, |line| lies_below(&line.file, path))
     }
 
-    fn of_policy(&self, policy: &ObjectKey) -> impl Iterator<Item = &Line> {
+    /// All lines of a policy.
+    pub(super) fn of_policy(&self, policy: &ObjectKey) -> impl Iterator<Item = &Line> {
         let places = self.by_policy.get(policy).into_iter().flatten();
         places.map(|at| &self.lines[*at])
     }

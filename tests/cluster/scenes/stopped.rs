@@ -130,4 +130,14 @@ fn the_way_without_trouble_is_shown_link_by_link() {
     }
     let place = format!("{FOLDER}/web.yaml:");
     assert!(why.stdout.contains(&place), "{}", why.stdout);
+    for object in ["policy/web", "update/apps"] {
+        let why = scene.imgauto(&["why", object]);
+        assert_eq!(why.code, 0, "{}", why.stdout);
+        assert!(
+            why.stdout
+                .contains("√ push        1.1.0 is committed at main@"),
+            "{}",
+            why.stdout
+        );
+    }
 }
