@@ -33,7 +33,8 @@ impl Cluster {
         let client = {
             // The client starts a task of its own.
             let _guard = runtime.enter();
-            Client::try_from(config).map_err(|error| config::unusable(&error))?
+            let login = config::login_command(&config);
+            Client::try_from(config).map_err(|error| config::no_login(&error, login.as_deref()))?
         };
         Ok(Self { client, runtime })
     }

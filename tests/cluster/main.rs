@@ -7,6 +7,7 @@
 
 mod argo;
 mod completion;
+mod connection;
 mod crowd;
 mod delivery;
 mod flux_cli;
