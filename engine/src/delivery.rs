@@ -4,6 +4,39 @@
 
 use std::fmt;
 
+mod facts;
+
+pub use facts::{
+    Admission, ApplierFacts, AutomationFacts, Care, Committed, Condition, ConditionStatus, Facts,
+    Known, Marker, MarkerFacts, PolicyFacts, Push, RepositoryFacts, RunningFacts, ScanFacts, Seen,
+    Selects, Setter, Site, SourceFacts, Stray, StrayFault, Waiting, WorkloadFacts,
+};
+
+/// Namespace and name of an object.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name {
+    /// The namespace.
+    pub namespace: String,
+    /// The name.
+    pub name: String,
+}
+
+impl Name {
+    /// Names `namespace/name`.
+    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self {
+            namespace: namespace.into(),
+            name: name.into(),
+        }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
 /// A stretch of the way. Each needs the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Link {

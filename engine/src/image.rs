@@ -1,5 +1,6 @@
 //! Image references: the strict form policies use and the lenient one a kubelet pulls by.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -66,6 +67,11 @@ impl Repository {
         } else {
             Scheme::Https
         }
+    }
+
+    /// The registry in the form hosts are compared in.
+    pub(crate) fn host(&self) -> Cow<'_, str> {
+        reference::host(&self.registry)
     }
 
     fn from_name(name: &str) -> Result<Self, ImageFault> {

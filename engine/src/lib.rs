@@ -3,6 +3,7 @@
 pub mod branch;
 pub mod change;
 pub mod delivery;
+pub mod drift;
 pub mod duration;
 pub mod image;
 pub mod marker;
@@ -10,6 +11,8 @@ pub mod path;
 pub mod pattern;
 pub mod policy;
 pub mod range;
+pub mod rollout;
 pub mod schedule;
 pub mod template;
+pub mod tie;
 pub mod version;

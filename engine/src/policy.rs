@@ -49,6 +49,19 @@ impl Policy {
         )?;
         Ok(Self { rule, filter })
     }
+
+    /// Tells whether the policy would select the tag if there were no better one.
+    pub fn admits(&self, tag: &str) -> bool {
+        self.select(&[tag], None).is_ok()
+    }
+
+    /// The only version the policy can select; `None` where there may be others.
+    pub fn exact(&self) -> Option<&str> {
+        match &self.rule {
+            Rule::SemVer(range) => range.exact(),
+            Rule::Alphabetical(_) | Rule::Numerical(_) => None,
+        }
+    }
 }
 
 /// The fields of `ImagePolicy.spec` that select a tag, as loose as the API admits them.

@@ -42,6 +42,19 @@ impl Range {
         self.branches.iter().any(|branch| branch.matches(version))
     }
 
+    /// The only version the range accepts, as it is written there; `None` where there may be others.
+    ///
+    /// Builds of a version are one: `1.2.3` also accepts `1.2.3+5`.
+    pub fn exact(&self) -> Option<&str> {
+        let [Branch(comparators)] = self.branches.as_slice() else {
+            return None;
+        };
+        let exact = comparators
+            .iter()
+            .find(|one| one.operator == Operator::Equal && one.precision == Precision::Full)?;
+        Some(&exact.text)
+    }
+
     /// Why the range does not accept `version`, `None` when it does.
     pub fn refusal(&self, version: &Version<'_>) -> Option<Refusal> {
         if self.matches(version) {

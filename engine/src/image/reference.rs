@@ -1,5 +1,6 @@
 //! References as a container runtime reads them.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::{Repository, is_lower_hex};
@@ -89,8 +90,12 @@ impl Reference {
     /// Hosts compare without case and without the port 443, and the names of Docker Hub are one;
     /// `registry-1.docker.io` is another host although it serves the same.
     pub fn same_repository(&self, repository: &Repository) -> bool {
-        self.repository == repository.repository()
-            && host(&self.registry) == host(repository.registry())
+        self.repository == repository.repository() && self.host() == repository.host()
+    }
+
+    /// The registry in the form hosts are compared in.
+    pub(crate) fn host(&self) -> Cow<'_, str> {
+        host(&self.registry)
     }
 }
 
@@ -159,13 +164,16 @@ fn lower_case(registry: &str, rest: &str) -> String {
     if same { lower } else { registry.to_owned() }
 }
 
-/// A registry in the form hosts are compared in.
-fn host(registry: &str) -> String {
-    let lower = registry.to_ascii_lowercase();
-    let host = lower.strip_suffix(":443").unwrap_or(&lower);
-    match host {
-        DOCKER_HUB_INDEX => DOCKER_HUB.to_owned(),
-        other => other.to_owned(),
+/// A registry in the form hosts are compared in: lower case, without the port 443, one name for Docker Hub.
+pub(super) fn host(registry: &str) -> Cow<'_, str> {
+    let bare = registry.strip_suffix(":443").unwrap_or(registry);
+    if bare.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        let lower = bare.to_ascii_lowercase();
+        return Cow::Owned(host(&lower).into_owned());
+    }
+    match bare {
+        DOCKER_HUB_INDEX => Cow::Borrowed(DOCKER_HUB),
+        other => Cow::Borrowed(other),
     }
 }
 

@@ -253,6 +253,12 @@ proptest! {
     }
 
     #[test]
+    fn a_policy_admits_the_tags_it_would_select_alone(policy in any_policy(), tag in any_tag()) {
+        let verdicts = policy.verdicts(&[tag.as_str()], None);
+        prop_assert_eq!(policy.admits(&tag), verdicts.selected.as_deref() == Some(tag.as_str()));
+    }
+
+    #[test]
     fn verdicts_agree_with_the_selection_and_hold_every_tag_once(
         policy in any_policy(),
         tags in prop::collection::vec(any_tag(), 0..12),

@@ -254,6 +254,24 @@ fn a_refusal_tells_the_gate_from_the_range() {
     );
 }
 
+#[test]
+fn a_range_of_one_version_names_it() {
+    for (range, exact) in [
+        ("1.2.3", Some("1.2.3")),
+        ("=v1.2.3", Some("v1.2.3")),
+        ("1.2.3-rc.1", Some("1.2.3-rc.1")),
+        ("1.2.3 <2", Some("1.2.3")),
+        ("1.2", None),
+        ("~1.2.3", None),
+        (">=1.2.3 <=1.2.3", None),
+        ("1.2.3 || 1.2.4", None),
+        ("*", None),
+        ("!=1.2.3", None),
+    ] {
+        assert_eq!(Range::parse(range).unwrap().exact(), exact, "{range}");
+    }
+}
+
 /// Texts near the language: its own alphabet, in pieces that often fit together.
 fn range_text() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
