@@ -105,6 +105,14 @@ pub struct Texts<'a> {
 }
 
 impl<'a> Texts<'a> {
+    /// No texts.
+    pub const fn new() -> Self {
+        Self {
+            ours: BTreeMap::new(),
+            size: 0,
+        }
+    }
+
     /// Takes up a text. One that is not ours is only counted; of several with one key the last counts.
     pub fn insert(&mut self, key: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) {
         let (key, value) = (key.into(), value.into());
