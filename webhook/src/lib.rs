@@ -4,6 +4,7 @@
 //! [`wire`] reads reviews and writes answers, [`policies`] knows policies and namespaces, [`review`] and [`checks`]
 //! answer from both, [`routes`] serves it. What is decided is decided in [`engine::admission`].
 
+pub mod certificates;
 pub mod chain;
 pub mod checks;
 pub mod metrics;
@@ -11,4 +12,6 @@ pub mod patch;
 pub mod policies;
 pub mod review;
 pub mod routes;
+pub mod server;
+pub mod tls;
 pub mod wire;
