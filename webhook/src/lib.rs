@@ -10,6 +10,7 @@ pub mod checks;
 pub mod metrics;
 pub mod patch;
 pub mod policies;
+pub mod process;
 pub mod review;
 pub mod routes;
 pub mod server;
