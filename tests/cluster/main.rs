@@ -20,5 +20,6 @@ mod scenarios;
 mod secrets_hidden;
 mod stage;
 mod takeover;
+mod webhook;
 mod workloads;
 mod writes;
