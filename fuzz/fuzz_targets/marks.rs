@@ -24,7 +24,10 @@ fn marked(object: &Value, before: Option<&Value>) -> Option<Value> {
         },
     });
     let body = review.to_string();
-    let request = wire::read(body.as_bytes()).expect("it is a review").request.expect("it is a request");
+    let request = wire::read(body.as_bytes())
+        .expect("it is a review")
+        .request
+        .expect("it is a request");
     let labels = BTreeMap::from([(MODE.to_owned(), "audit".to_owned())]);
     let wishes = Wishes::new(labels, &BTreeMap::new());
     let snapshot = Snapshot {

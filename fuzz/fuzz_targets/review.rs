@@ -11,8 +11,11 @@ fuzz_target!(|body: &[u8]| {
         return;
     };
     let uid = incoming.uid.as_ref();
-    let answer: Value = serde_json::from_slice(&write(uid, &Reply::default())).expect("answers are JSON");
+    let answer: Value =
+        serde_json::from_slice(&write(uid, &Reply::default())).expect("answers are JSON");
     assert_eq!(answer["response"]["uid"], uid);
-    let sent: Value = serde_json::from_slice(body).expect("what is read is JSON");
-    assert_eq!(sent["request"]["uid"], uid);
+    // What is nested very deeply is passed over in the one and refused in the other.
+    if let Ok(sent) = serde_json::from_slice::<Value>(body) {
+        assert_eq!(sent["request"]["uid"], uid);
+    }
 });

@@ -13,10 +13,8 @@ fuzz_target!(|text: &str| {
     let Ok(raw) = serde_json::from_str::<&RawValue>(text) else {
         return;
     };
-    for (resource, group, template) in [
-        ("pods", "", ""),
-        ("deployments", "apps", "/template/spec"),
-    ] {
+    for (resource, group, template) in [("pods", "", ""), ("deployments", "apps", "/template/spec")]
+    {
         let paths = PodPaths::built_in(group, resource).expect("Kubernetes has them");
         let Ok(object) = read_object(raw, paths) else {
             continue;
@@ -26,8 +24,13 @@ fuzz_target!(|text: &str| {
             continue;
         };
         let images = |list: &str, image: &str| {
-            let items = value.pointer(&format!("/spec{template}/{list}")).and_then(Value::as_array);
-            let images = items.into_iter().flatten().filter_map(|item| item.pointer(image)?.as_str());
+            let items = value
+                .pointer(&format!("/spec{template}/{list}"))
+                .and_then(Value::as_array);
+            let images = items
+                .into_iter()
+                .flatten()
+                .filter_map(|item| item.pointer(image)?.as_str());
             images.map(str::to_owned).collect::<Vec<_>>()
         };
         for (list, field, image) in [
@@ -36,7 +39,11 @@ fuzz_target!(|text: &str| {
             (List::EphemeralContainers, "ephemeralContainers", "/image"),
             (List::Volumes, "volumes", "/image/reference"),
         ] {
-            let found = |wanted: &String| slots.iter().any(|slot| slot.list == list && slot.image == wanted);
+            let found = |wanted: &String| {
+                slots
+                    .iter()
+                    .any(|slot| slot.list == list && slot.image == wanted)
+            };
             assert!(images(field, image).iter().all(found), "{field}");
         }
     }
