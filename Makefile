@@ -1,4 +1,4 @@
-.PHONY: help setup binaries demo image test bench fuzz lint ci
+.PHONY: help setup binaries demo image dist test bench fuzz lint ci
 
 # How long each fuzz target runs.
 FUZZ_SECONDS ?= 60
@@ -21,6 +21,10 @@ demo: setup ## show the whole job on a registry and a Git remote of its own
 image: ## build the container image as an OCI layout in target/image
 	cargo build --locked --release --package reconciler --bin imgauto-reconciler
 	cargo run --locked --package tests --bin image -- $(TARGET)/image $(TARGET)/release/imgauto-reconciler
+
+dist: ## build the plugin's archive and the manifest krew installs it from, in target/dist
+	cargo build --locked --release --package kubectl-imgauto
+	cargo run --locked --package tests --bin dist -- $(TARGET)/dist $(TARGET)/release/kubectl-imgauto
 
 test: binaries ## run all tests
 	cargo test --workspace --locked

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 mod bounds;
 
-pub use bounds::{BUDGET, MAX_ENTRIES, MAX_PROBLEMS, MAX_TEXT};
+pub use bounds::{BUDGET, MAX_ENTRIES, MAX_PROBLEMS, MAX_TEXT, MAX_UNCLAIMED};
 
 /// The live markers of one automation's repository.
 ///
@@ -42,6 +42,11 @@ pub struct Inventory {
     #[serde(default)]
     #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
     pub problems: Vec<InventoryProblem>,
+    /// The markers that no automation looks after, although this one may have been meant to, in the order of files and
+    /// lines.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
+    pub unclaimed: Vec<InventoryProblem>,
     /// How many markers work, those that are left out here included.
     pub entry_count: i64,
     /// How many problems there are, those that are left out here included.
@@ -132,6 +137,42 @@ pub struct InventoryProblem {
     pub line: Option<i64>,
     /// What is wrong and what to do about it, in one line.
     pub reason: String,
+    /// What is wrong, in one word; absent if only `reason` says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<InventoryCause>,
+    /// The marker, such as `flux-system:podinfo:tag`; absent if it cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setter: Option<String>,
+    /// API version of the object the marker stands in; absent if the document names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_version: Option<String>,
+    /// Kind of the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// Namespace of the object, if the file says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Name of the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Name of the container, where the marker stands on a container's image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+}
+
+/// Why a marker cannot be followed.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+pub enum InventoryCause {
+    /// It names a policy of another namespace than the automation's.
+    OtherNamespace,
+    /// There is no policy of that name.
+    UnknownPolicy,
+    /// The automation's selector leaves the policy out.
+    NotSelected,
+    /// The file lies outside the path the automation updates.
+    OutsidePath,
 }
 
 /// What an inventory does not hold.
@@ -142,6 +183,9 @@ pub struct Truncated {
     pub entries: i64,
     /// Problems that are left out, the last in the order of files and lines.
     pub problems: i64,
+    /// Unclaimed markers that are left out, the last in the order of files and lines.
+    #[serde(default)]
+    pub unclaimed: i64,
 }
 
 #[cfg(test)]

@@ -5,12 +5,15 @@
 use std::fmt;
 
 mod facts;
+mod judge;
+mod standing;
 
 pub use facts::{
     Admission, ApplierFacts, AutomationFacts, Care, Committed, Condition, ConditionStatus, Facts,
     Known, Marker, MarkerFacts, PolicyFacts, Push, RepositoryFacts, RunningFacts, ScanFacts, Seen,
     Selects, Setter, Site, SourceFacts, Stray, StrayFault, Waiting, WorkloadFacts,
 };
+pub use judge::judge;
 
 /// Namespace and name of an object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

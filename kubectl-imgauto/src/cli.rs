@@ -4,28 +4,36 @@
 //! with one variant of [`Verb`] and one arm of [`Verb::run`].
 
 mod connection;
+mod invocation;
 mod mistake;
 
 use std::ffi::OsString;
 
 use clap::builder::ValueParser;
-use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::{
+    ArgAction, Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
+};
 use engine::duration::GoDuration;
 
-use crate::commands::{completion, create, diff, run, tags, version};
+use crate::commands::{
+    check, completion, create, delete, diff, events, export, get, install, logs, reconcile, resume,
+    run, status, suspend, tags, uninstall, verify, version, why,
+};
 use crate::environment::Environment;
 use crate::error::{CliError, ExitStatus};
 use crate::flag_value;
 use crate::session::{Markers, Session, wants_color};
 
 pub(crate) use connection::{Compression, Connection, Verification};
+pub(crate) use invocation::Invocation;
 pub(crate) use mistake::Outcome;
 
 /// Image updates through Git, from the shell.
 ///
-/// Creates the resources and runs the whole automation on a checkout. Nothing here needs a cluster.
-/// Lines written for flux work unchanged: an `image` after the verb is accepted, and every flag
-/// keeps its name, default and meaning.
+/// Creates the resources, shows what is wanted, committed and running, and says why it differs.
+/// `create --export`, `run`, `diff` and `tags` work on files and need no cluster. Lines written
+/// for flux work unchanged: an `image` after the verb is accepted, and every flag keeps its name,
+/// default and meaning.
 #[derive(Debug, Parser)]
 #[command(
     name = "kubectl-imgauto",
@@ -49,7 +57,7 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Write the manifest of a resource
+    /// Create or change a resource, or write its manifest
     Create(Box<create::Args>),
     /// Run the whole automation on a checkout: scan, choose, edit, and if asked for commit and push
     Run(run::Args),
@@ -57,6 +65,35 @@ pub(crate) enum Verb {
     Diff(diff::Args),
     /// List tags, which one wins, and why the others do not
     Tags(tags::Args),
+    /// Show what is wanted, committed and running, for each container
+    Status(status::Args),
+    /// Tell whether what runs is what is wanted, as a gate
+    Verify(verify::Args),
+    /// Name the first broken link between what is wanted and what runs, and the command that mends it
+    #[command(alias = "explain")]
+    Why(why::Args),
+    /// Print resources and how they are
+    Get(get::Args),
+    /// Print the events of resources
+    Events(events::Args),
+    /// Print what the controllers log about resources
+    Logs(logs::Args),
+    /// Have objects looked at now, and report what came of it
+    Reconcile(reconcile::Args),
+    /// Stop the work on objects
+    Suspend(suspend::Args),
+    /// Start the work on suspended objects again
+    Resume(resume::Args),
+    /// Take objects out of the cluster
+    Delete(delete::Args),
+    /// Print objects of the cluster as manifests
+    Export(export::Args),
+    /// Install imgauto in a cluster
+    Install(install::Args),
+    /// Remove imgauto from a cluster
+    Uninstall(uninstall::Args),
+    /// Check that everything is there that imgauto needs
+    Check(check::Args),
     /// Print the version
     Version(version::Args),
     /// Print a completion script for a shell
@@ -71,6 +108,20 @@ impl Verb {
             Self::Run(args) => run::run(&args, session),
             Self::Diff(args) => diff::run(&args, session),
             Self::Tags(args) => tags::run(&args, session),
+            Self::Status(args) => status::run(&args, session),
+            Self::Verify(args) => verify::run(&args, session),
+            Self::Why(args) => why::run(&args, session),
+            Self::Get(args) => get::run(&args, session),
+            Self::Events(args) => events::run(&args, session),
+            Self::Logs(args) => logs::run(&args, session),
+            Self::Reconcile(args) => reconcile::run(&args, session),
+            Self::Suspend(args) => suspend::run(&args, session),
+            Self::Resume(args) => resume::run(&args, session),
+            Self::Delete(args) => delete::run(&args, session),
+            Self::Export(args) => export::run(&args, session),
+            Self::Install(args) => install::run(&args, session),
+            Self::Uninstall(args) => uninstall::run(&args, session),
+            Self::Check(args) => check::run(&args, session),
             Self::Version(args) => version::run(&args, session),
             Self::Completion(args) => completion::run(&args, session),
         }
@@ -105,6 +156,20 @@ pub(crate) struct Globals {
     /// The flags that say which cluster is meant.
     #[command(flatten)]
     pub(crate) connection: Connection,
+    /// How the program was called.
+    #[arg(skip)]
+    pub(crate) invocation: Invocation,
+}
+
+impl Globals {
+    /// When to use colour, as the flags have it.
+    pub(crate) fn color_choice(&self) -> ColorChoice {
+        if self.no_color {
+            ColorChoice::Never
+        } else {
+            self.color
+        }
+    }
 }
 
 /// When to use colour.
@@ -150,13 +215,28 @@ fn read_flags_as_flux(command: clap::Command) -> clap::Command {
 pub(crate) fn parse(args: Vec<OsString>, environment: &Environment) -> Result<Cli, Outcome> {
     let color = early_color(&args);
     let reached = Reached::in_args(&args);
+    let invocation = Invocation::of(&args);
     let matches = grammar().try_get_matches_from(args);
     matches
         .and_then(|matches| Cli::from_arg_matches(&matches))
+        .map(|mut cli| {
+            cli.globals.invocation = invocation;
+            cli
+        })
         .map_err(|error| {
             let wants_color = |terminal| wants_color(color, environment, terminal);
             mistake::outcome(&error, &reached, wants_color, environment)
         })
+}
+
+/// Reads flags that every command takes, of a command line that is not whole yet; nothing if one of them is wrong.
+pub(crate) fn globals(flags: impl Iterator<Item = String>) -> Option<Globals> {
+    let command = clap::Command::new("globals")
+        .no_binary_name(true)
+        .args_override_self(true);
+    let command = read_flags_as_flux(Globals::augment_args(command));
+    let matches = command.try_get_matches_from(flags).ok()?;
+    Globals::from_arg_matches(&matches).ok()
 }
 
 /// The command that arguments lead to, as far as they can be understood.

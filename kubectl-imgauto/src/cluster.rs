@@ -13,7 +13,7 @@ use crate::commands::inputs;
 use crate::error::CliError;
 use crate::session::Session;
 
-pub(crate) use refusal::{Attempt, refused};
+pub(crate) use refusal::{Attempt, is_unknown_kind, refused, unknown_kind};
 
 /// The name under which this program writes fields: its own, so that what flux or kubectl own stays theirs.
 pub(crate) const FIELD_MANAGER: &str = "kubectl-imgauto";
@@ -22,8 +22,6 @@ pub(crate) const FIELD_MANAGER: &str = "kubectl-imgauto";
 pub(crate) struct Cluster {
     /// Asks its API server.
     pub(crate) client: Client,
-    /// The address of the API server.
-    pub(crate) server: String,
     runtime: Runtime,
 }
 
@@ -32,17 +30,13 @@ impl Cluster {
     pub(crate) fn open(session: &Session<'_>) -> Result<Self, CliError> {
         let runtime = inputs::runtime()?;
         let config = runtime.block_on(config::load(session))?;
-        let server = config.cluster_url.to_string();
         let client = {
             // The client starts a task of its own.
             let _guard = runtime.enter();
-            Client::try_from(config).map_err(|error| config::unusable(&error))?
+            let login = config::login_command(&config);
+            Client::try_from(config).map_err(|error| config::no_login(&error, login.as_deref()))?
         };
-        Ok(Self {
-            client,
-            server,
-            runtime,
-        })
+        Ok(Self { client, runtime })
     }
 
     /// Does some work to its end, unless the user stops it with Ctrl-C.

@@ -137,6 +137,27 @@ impl CliError {
         self.status
     }
 
+    /// Returns what happened first, without a mark and without advice.
+    pub(crate) fn headline(&self) -> &str {
+        self.problems
+            .first()
+            .map_or("", |problem| problem.message.as_str())
+    }
+
+    /// Returns what happened and where, without marks.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let problems = self.problems.iter().flat_map(|problem| {
+            let place = problem.place.iter().cloned();
+            std::iter::once(problem.message.clone()).chain(place)
+        });
+        problems.collect()
+    }
+
+    /// Returns what the user can do.
+    pub(crate) fn steps(&self) -> &[String] {
+        &self.next
+    }
+
     /// Returns the lines for standard error.
     pub(crate) fn render(&self, markers: Markers) -> String {
         let mut text = String::new();

@@ -44,6 +44,14 @@ pub(crate) fn document(object: &impl Serialize) -> Result<String, ExportError> {
     Ok(format!("---\n{}\n", text.trim()))
 }
 
+/// Returns `value` as kubectl prints it with `-o yaml`: as [`document`], but with no mark in front.
+pub(crate) fn plain(value: &Value) -> Result<String, ExportError> {
+    let mut value = value.clone();
+    carry(&mut value, &mut Vec::new())?;
+    let text = writer::write(&value);
+    Ok(format!("{}\n", text.trim_end_matches('\n')))
+}
+
 /// Does to every text of `value` what the way through JSON does to it.
 fn carry(value: &mut Value, path: &mut Vec<String>) -> Result<(), ExportError> {
     match value {

@@ -3,10 +3,11 @@
 use std::fmt::Debug;
 
 use api::condition::CommonStatus;
+use api::reason::Reason;
 use api::{ImagePolicy, ImageRepository, ImageUpdateAutomation, condition};
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::{Resource, ResourceExt as _};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
+use kube::Resource;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -57,22 +58,7 @@ pub(crate) trait ImageKind:
     /// How the last reconcile of the object as it now is ended.
     fn progress(&self) -> Progress<'_> {
         let observed = self.status().and_then(CommonStatus::observed_generation);
-        let conditions = self.conditions();
-        let is_true = |name| condition::is_true(conditions, name);
-        let Some(ready) = self.ready() else {
-            return Progress::UnderWay;
-        };
-        if is_true(api::keys::STALLED) {
-            return Progress::Failed(&ready.message);
-        }
-        if observed != self.meta().generation {
-            return Progress::UnderWay;
-        }
-        match ready.status.as_str() {
-            "True" if !is_true(api::keys::RECONCILING) => Progress::Done,
-            "False" => Progress::Failed(&ready.message),
-            _ => Progress::UnderWay,
-        }
+        progress(self.meta(), observed, self.conditions())
     }
 }
 
@@ -83,8 +69,59 @@ pub(crate) enum Progress<'a> {
     UnderWay,
     /// It went well.
     Done,
-    /// It failed, and this is what the object says.
+    /// It failed, nothing helps but a change, and this is what the object says.
     Failed(&'a str),
+    /// It failed in a way that may pass, and is tried again.
+    Retrying {
+        /// The reason the object gives.
+        reason: &'a str,
+        /// What it says.
+        message: &'a str,
+    },
+}
+
+/// Reads from a status how the last reconcile of the object, as it now is, ended.
+///
+/// `observed` is the generation the status speaks of. Agrees with kstatus, by which flux waits, on what is done and
+/// what is under way; what is tried again is told apart here, for which flux waits until its time is up.
+pub(crate) fn progress<'a>(
+    meta: &ObjectMeta,
+    observed: Option<i64>,
+    conditions: &'a [Condition],
+) -> Progress<'a> {
+    if meta.deletion_timestamp.is_some() {
+        return Progress::Failed("Resource scheduled for deletion");
+    }
+    let Some(ready) = condition::find(conditions, api::keys::READY) else {
+        return Progress::UnderWay;
+    };
+    // Flux's automation controller once left the generation of a condition out, which reads as zero.
+    let of = ready
+        .observed_generation
+        .filter(|generation| *generation != 0);
+    if of.or(observed) != meta.generation {
+        return Progress::UnderWay;
+    }
+    let reconciling = condition::find(conditions, api::keys::RECONCILING)
+        .filter(|reconciling| reconciling.status == "True");
+    let retried = reconciling
+        .is_some_and(|reconciling| reconciling.reason == Reason::ProgressingWithRetry.as_str());
+    if ready.status == "False" && retried {
+        return Progress::Retrying {
+            reason: &ready.reason,
+            message: &ready.message,
+        };
+    }
+    // A failure that is tried again does not count as observed, so this comes after it.
+    if observed != meta.generation || reconciling.is_some() {
+        return Progress::UnderWay;
+    }
+    let stalled = condition::is_true(conditions, api::keys::STALLED);
+    match ready.status.as_str() {
+        "True" if !stalled => Progress::Done,
+        "True" | "False" => Progress::Failed(&ready.message),
+        _ => Progress::UnderWay,
+    }
 }
 
 impl ImageKind for ImageRepository {
@@ -163,3 +200,6 @@ impl ImageKind for ImageUpdateAutomation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

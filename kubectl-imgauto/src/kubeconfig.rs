@@ -1,4 +1,4 @@
-//! The namespace a kubeconfig sets for a context; nothing else of it is read.
+//! The names in kubeconfigs, and the namespace they set for a context; nothing else of them is read.
 
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,13 @@ struct Kubeconfig {
     #[serde(rename = "current-context")]
     current_context: Option<String>,
     contexts: Option<Vec<NamedContext>>,
+    clusters: Option<Vec<Named>>,
+    users: Option<Vec<Named>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Named {
+    name: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -35,6 +42,31 @@ pub(crate) struct ContextNamespace {
     pub(crate) context: String,
     /// The namespace it sets.
     pub(crate) namespace: String,
+}
+
+/// What can be chosen from in kubeconfigs, by name.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Names {
+    /// The contexts.
+    pub(crate) contexts: Vec<String>,
+    /// The clusters.
+    pub(crate) clusters: Vec<String>,
+    /// The users.
+    pub(crate) users: Vec<String>,
+}
+
+/// Returns the names in `files`; a file that cannot be read has none.
+pub(crate) fn names(files: &[PathBuf]) -> Names {
+    let mut names = Names::default();
+    for config in files.iter().filter_map(|file| read(file).ok()) {
+        let contexts = config.contexts.into_iter().flatten();
+        names.contexts.extend(contexts.map(|context| context.name));
+        let clusters = config.clusters.into_iter().flatten();
+        names.clusters.extend(clusters.map(|cluster| cluster.name));
+        let users = config.users.into_iter().flatten();
+        names.users.extend(users.map(|user| user.name));
+    }
+    names
 }
 
 /// Returns the namespace that `context`, or else the current context, sets in `files`.

@@ -1,17 +1,23 @@
 //! `kubectl imgauto`: image updates through Git, from the shell.
 
+mod changes;
 mod cli;
 mod cluster;
 mod commands;
+mod complete;
+mod consent;
 mod csv;
 mod environment;
 mod error;
 mod export;
 mod flag_value;
+mod format;
 mod git_login;
 mod image_kind;
+mod installation;
 mod kubeconfig;
 mod kubernetes_names;
+mod manifests;
 mod namespace;
 mod noun;
 mod observe;
@@ -25,7 +31,8 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
-use crate::cli::Outcome;
+use crate::cli::{Invocation, Outcome};
+use crate::complete::Request;
 use crate::environment::Environment;
 use crate::error::ExitStatus;
 use crate::session::{Markers, Session};
@@ -53,15 +60,23 @@ fn run_from(
     stdout: &mut dyn Write,
     stderr: &mut dyn Write,
 ) -> ExitStatus {
+    if let Some(request) = Request::of(&args) {
+        return request.answer(environment, stdout);
+    }
     let markers = cli::early_markers(&args);
+    let invocation = Invocation::of(&args);
     let cli = match cli::parse(args, environment) {
         Ok(cli) => cli,
         Err(outcome) => {
+            let text = match &outcome {
+                Outcome::Help(text) | Outcome::Incomplete(text) => text.clone(),
+                Outcome::Mistake(error) => error.render(markers),
+            };
+            let text = invocation.told(&text);
             // What cannot be written to a stream that is gone is lost on both.
             let _ = match &outcome {
-                Outcome::Help(text) => stdout.write_all(text.as_bytes()),
-                Outcome::Incomplete(text) => stderr.write_all(text.as_bytes()),
-                Outcome::Mistake(error) => stderr.write_all(error.render(markers).as_bytes()),
+                Outcome::Help(_) => stdout.write_all(text.as_bytes()),
+                Outcome::Incomplete(_) | Outcome::Mistake(_) => stderr.write_all(text.as_bytes()),
             };
             return outcome.status();
         }
@@ -76,6 +91,7 @@ fn run_from(
         Ok(status) => status,
         Err(error) => {
             let text = error.render(Markers::of(&cli.globals));
+            let text = invocation.told(&text);
             let _ = stderr.write_all(session::printable(&text).as_bytes());
             error.status()
         }

@@ -109,10 +109,7 @@ pub(crate) fn targets(
     verb: &str,
     nouns: &[Noun],
 ) -> Result<Vec<Target>, CliError> {
-    let words = match words {
-        [first, rest @ ..] if FLUX_WORDS.contains(&first.as_str()) => rest,
-        words => words,
-    };
+    let words = without_flux_word(words);
     let mut targets = Vec::new();
     let mut current = None;
     for word in words {
@@ -140,6 +137,14 @@ pub(crate) fn targets(
     match current {
         Some(noun) if targets.is_empty() => Ok(vec![Target { noun, name: None }]),
         _ => Ok(targets),
+    }
+}
+
+/// Leaves out the word that only flux wants.
+pub(crate) fn without_flux_word<T: AsRef<str>>(words: &[T]) -> &[T] {
+    match words {
+        [first, rest @ ..] if FLUX_WORDS.contains(&first.as_ref()) => rest,
+        words => words,
     }
 }
 
@@ -216,7 +221,8 @@ mod tests {
     fn nouns_are_read_in_the_spellings_of_flux_and_kubectl() {
         let deployment = Noun::Workload(Some(WorkloadKind::Deployment));
         let name = |text: &str| Some(text.to_owned());
-        let rows: &[(&[&str], Vec<(Noun, Option<String>)>)] = &[
+        type Row<'a> = (&'a [&'a str], Vec<(Noun, Option<String>)>);
+        let rows: &[Row<'_>] = &[
             (&["policy"], vec![(Noun::Policy, None)]),
             (&["images", "all"], vec![(Noun::All, None)]),
             (

@@ -3,15 +3,50 @@
 //! Observing is I/O and happens here and below; judging is [`engine::delivery`]; showing is each command's own.
 
 use api::WorkloadKind;
-use engine::delivery::Judgement;
+use engine::delivery::{Judgement, Seen};
+pub(crate) use engine::rollout::Ending;
+use engine::rollout::Rollout;
 use jiff::Timestamp;
 use reconciler::resources::ObjectKey;
+
+use crate::cluster::Cluster;
+use crate::error::CliError;
+
+mod appliers;
+mod automations;
+mod checkout;
+mod fleet;
+mod join;
+mod lines;
+mod list;
+mod managers;
+mod next;
+mod objects;
+mod pods;
+mod scope;
+mod wire;
+mod workload;
+mod world;
+
+use appliers::Appliers;
+use automations::Automations;
+use checkout::Checkout;
+use fleet::Fleet;
+use join::Join;
+use lines::{Known, Lines};
+use objects::Reach;
+pub(crate) use scope::{Breadth, Scope, Unmanaged};
+use world::World;
 
 /// Everything that was seen.
 #[derive(Clone, Debug)]
 pub(crate) struct Report {
     /// The containers, ordered by namespace, kind, name and place in the workload.
     pub(crate) rows: Vec<Row>,
+    /// The policies that were asked for by name.
+    pub(crate) policies: Vec<PolicyRow>,
+    /// The automations that were asked for by name.
+    pub(crate) updates: Vec<UpdateRow>,
     /// What could not be looked at, each in a sentence: the report is complete if there is none.
     pub(crate) missing: Vec<String>,
     /// When it was seen.
@@ -190,13 +225,92 @@ pub(crate) struct Progress {
     pub(crate) end: Ending,
 }
 
-/// Whether a rollout is complete.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
-    /// It is.
-    Complete,
-    /// It is under way.
-    UnderWay,
-    /// It does not get on.
-    Failed,
+impl From<&Rollout> for Progress {
+    fn from(rollout: &Rollout) -> Self {
+        Self {
+            desired: rollout.desired,
+            updated: rollout.updated,
+            available: rollout.available,
+            end: rollout.ending,
+        }
+    }
+}
+
+/// A policy by itself.
+#[derive(Clone, Debug)]
+pub(crate) struct PolicyRow {
+    /// The policy, whether it is there or not.
+    pub(crate) policy: ObjectKey,
+    /// What it chose.
+    pub(crate) wanted: Option<Wanted>,
+    /// What is committed for it; `None` if it is not known, or not the same everywhere.
+    pub(crate) git: Option<Committed>,
+    /// Where it stands, and why.
+    pub(crate) judgement: Judgement,
+    /// A command that leads on; `None` if nothing has to be done.
+    pub(crate) next: Option<String>,
+}
+
+/// An automation by itself.
+#[derive(Clone, Debug)]
+pub(crate) struct UpdateRow {
+    /// The automation.
+    pub(crate) update: ObjectKey,
+    /// The policies it takes in, judged as if no other automation did; `Absent` if there is no such automation.
+    pub(crate) policies: Seen<Vec<PolicyRow>>,
+}
+
+/// Looks at the workloads of a scope and at all that stands behind them.
+///
+/// What the user may not see is told in [`Report::missing`]. Fails when the API server does not answer, and when the cluster has none
+/// of the kinds that choose images.
+pub(crate) async fn report(cluster: &Cluster, scope: &Scope) -> Result<Report, CliError> {
+    let client = &cluster.client;
+    let at = Timestamp::now();
+    let checkout = scope.source.as_deref().map(Checkout::read).transpose()?;
+    let mut namespaces = vec![api::keys::DEFAULT_NAMESPACE.to_owned()];
+    namespaces.extend(scope.namespace.clone());
+    let named = scope.policies.iter().chain(&scope.updates);
+    namespaces.extend(named.map(|key| key.namespace.clone()));
+    namespaces.sort_unstable();
+    namespaces.dedup();
+    let reach = Reach { client, namespaces };
+    let (mut of_world, mut of_appliers, mut of_fleet) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut world, appliers, fleet) = futures::try_join!(
+        World::fetch(&reach, at, &mut of_world),
+        Appliers::fetch(&reach, &mut of_appliers),
+        async {
+            match scope.breadth {
+                Breadth::Workloads => Fleet::fetch(client, scope, &mut of_fleet).await,
+                Breadth::Policies => Ok(Fleet::default()),
+            }
+        },
+    )?;
+    let inventories = std::mem::take(&mut world.inventories);
+    let world = world;
+    let known = Known {
+        automations: &world.automations.found,
+        policies: &world.policies.found,
+    };
+    let automations = Automations::new(&world, &appliers);
+    let lines = match &checkout {
+        Some(checkout) => Lines::of_checkout(&checkout.marked, known, &automations),
+        None => Lines::of_inventories(inventories, known),
+    };
+    let join = Join {
+        scope,
+        world: &world,
+        fleet: &fleet,
+        appliers: &appliers,
+        lines: &lines,
+        automations: &automations,
+        checkout: checkout.as_ref(),
+    };
+    Ok(Report {
+        rows: join.rows(client).await,
+        policies: join.policies(),
+        updates: join.updates(),
+        missing: [of_fleet, of_world, of_appliers].concat(),
+        at,
+    })
 }

@@ -6,7 +6,7 @@ use std::io::Write;
 use crate::cli::{ColorChoice, Globals};
 use crate::environment::Environment;
 use crate::error::{CliError, ExitStatus};
-use crate::namespace::{self, Decided};
+use crate::namespace::{self, Choice, Decided};
 
 /// One run of the program.
 pub(crate) struct Session<'a> {
@@ -95,16 +95,27 @@ impl Session<'_> {
     }
 
     fn tell(&mut self, text: &str) {
+        let text = &self.globals.invocation.told(text);
         // Nobody is left to be told when standard error is gone.
         let _ = self.stderr.write_all(printable(text).as_bytes());
     }
 
-    /// Returns the namespace to work in, and tells the user when the kubeconfig decided it.
-    pub(crate) fn namespace(&mut self) -> Result<String, CliError> {
+    /// Returns the namespace to look in, without a word about who decided it.
+    pub(crate) fn namespace_to_look_in(&mut self) -> Result<String, CliError> {
+        Ok(self.chosen_namespace()?.name)
+    }
+
+    fn chosen_namespace(&mut self) -> Result<Choice, CliError> {
         let choice = namespace::choose(self.globals, self.environment)?;
         for warning in &choice.warnings {
             self.warn(warning);
         }
+        Ok(choice)
+    }
+
+    /// Returns the namespace to work in, and tells the user when the kubeconfig decided it.
+    pub(crate) fn namespace(&mut self) -> Result<String, CliError> {
+        let choice = self.chosen_namespace()?;
         if let Decided::ByContext { context } = &choice.decided {
             self.note(&format!(
                 "namespace {}, from context {context} of the kubeconfig",

@@ -1,6 +1,7 @@
 //! The whole program, run in this process.
 
 mod compatibility;
+mod completion;
 mod guide;
 mod mistakes;
 mod namespace;
@@ -54,10 +55,10 @@ const UPDATE: &[&str] = &[
 
 /// What one run left behind.
 #[derive(Debug, PartialEq, Eq)]
-struct Run {
+pub(crate) struct Run {
     code: u8,
     stdout: String,
-    stderr: String,
+    pub(crate) stderr: String,
 }
 
 /// Runs the program on `args` in an empty environment.
@@ -66,7 +67,7 @@ fn run(args: &[&str]) -> Run {
 }
 
 /// Runs the program on `args` with `variables`.
-fn run_with(args: &[&str], variables: &[(&str, &str)]) -> Run {
+pub(crate) fn run_with(args: &[&str], variables: &[(&str, &str)]) -> Run {
     let environment = Environment {
         variables: variables
             .iter()

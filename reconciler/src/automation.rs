@@ -55,6 +55,8 @@ struct Context {
     memory: Memory<ImageUpdateAutomationStatus>,
     known: Known,
     nudger: Nudger,
+    /// All automations that are looked after.
+    automations: reflector::Store<Guarded>,
 }
 
 /// Looks after all automations until it is told to end; what is under way is finished then, or abandoned.
@@ -67,6 +69,7 @@ pub async fn run(
 ) {
     let options = Arc::clone(&shared.options);
     let (world, woken) = World::new();
+    let (store, writer) = reflector::store();
     let world = Arc::new(world);
     let context = Arc::new(Context {
         memory: Memory::new(options.min_retry_delay, options.max_retry_delay),
@@ -75,9 +78,9 @@ pub async fn run(
         world: Arc::clone(&world),
         writers: writers.clone(),
         logins,
+        automations: store.clone(),
         shared: Arc::clone(&shared),
     });
-    let (store, writer) = reflector::store();
     let mut selected = watcher::Config::default();
     if let Some(labels) = &options.label_selector {
         selected = selected.labels(labels);

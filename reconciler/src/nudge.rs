@@ -19,7 +19,7 @@ use crate::cluster::FIELD_MANAGER;
 
 mod address;
 
-use address::same_repository;
+pub(crate) use address::same_repository;
 
 /// Annotation by which Argo CD is asked to look at Git again.
 const ARGO_REFRESH: &str = "argocd.argoproj.io/refresh";

@@ -16,7 +16,7 @@ pub use order::{Built, Message, Order, OrderError};
 use threads::read_all;
 use tree::Scanned;
 
-use crate::source::{Entry, EntryKind, Source, SourceError};
+use crate::source::{Entry, EntryKind, GitTree, Source, SourceError};
 
 #[cfg(test)]
 mod tests;
@@ -215,6 +215,18 @@ pub fn plan(
     plan.problems
         .sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
     Ok(plan)
+}
+
+/// Lists all files with markers, wherever they lie, ordered as Git has them; what is known already is not read again.
+///
+/// # Errors
+/// When a tree or file cannot be read.
+pub fn marked_files(
+    source: &GitTree<'_>,
+    cache: &ScanCache,
+) -> Result<Vec<MarkedFile>, UpdateError> {
+    let found = tree::find(source, "", cache, |_| true)?;
+    Ok(found.files.into_iter().map(|(file, _)| file).collect())
 }
 
 /// What one file gives.

@@ -1,7 +1,7 @@
 //! The budgets of the product, measured on realistic sizes: `make bench`, written down in docs/benchmarks.md.
 //!
 //! Every figure is the median of several rounds, with the fastest and slowest beside it. Nothing here fails because a
-//! machine is slow. Words on the command line choose among `edit`, `plugin`, `git` and `cluster`.
+//! machine is slow. Words on the command line choose among `edit`, `plugin`, `git`, `cluster` and `status`.
 
 mod cluster;
 mod edit;
@@ -10,6 +10,7 @@ mod git;
 mod plugin;
 mod process;
 mod push;
+mod status;
 mod table;
 
 use std::time::{Duration, Instant};
@@ -46,6 +47,9 @@ fn main() {
     }
     if is_chosen("cluster") {
         cluster::measure();
+    }
+    if is_chosen("status") {
+        status::measure();
     }
 }
 

@@ -6,13 +6,18 @@
 //! machine lacks is a failure that names `make setup`, never a skipped test. Nothing here returns errors: a harness
 //! that cannot do its work panics and says why.
 
+pub mod api_front;
+pub mod archive;
 pub mod control_plane;
 pub mod crowd;
+pub mod deployed;
 pub mod fault_registry;
+pub mod file_server;
 pub mod flux;
 pub mod git;
 pub mod git_server;
 pub mod idle;
+pub mod krew;
 pub mod namespace;
 pub mod population;
 pub mod program;
@@ -28,10 +33,13 @@ mod serve;
 
 use std::path::{Path, PathBuf};
 
+pub use api_front::ApiFront;
 pub use control_plane::{ControlPlane, Credentials};
 pub use fault_registry::FaultRegistry;
+pub use file_server::FileServer;
 pub use git::{Forge, Repository, git};
 pub use git_server::GitServer;
+pub use krew::Krew;
 pub use namespace::Namespace;
 pub use proxy::HttpProxy;
 pub use reconciler::Reconciler;

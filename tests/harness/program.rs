@@ -252,7 +252,8 @@ fn path_with_programs(home: &Path) -> OsString {
     std::env::join_paths(folders).expect("the folders hold no colon")
 }
 
-fn plugin() -> &'static Path {
+/// Returns the path of the built plugin; `IMGAUTO_BIN` names another.
+pub fn plugin() -> &'static Path {
     static BINARY: LazyLock<PathBuf> = LazyLock::new(|| built("kubectl-imgauto", "IMGAUTO_BIN"));
     &BINARY
 }

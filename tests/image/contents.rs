@@ -5,9 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use harness::archive::Archive;
 use harness::program::run;
-
-use crate::layer::Layer;
 
 /// User and group the programs run as.
 pub(crate) const NOBODY: u32 = 65534;
@@ -32,8 +31,8 @@ pub(crate) fn location(program: &Path) -> String {
 }
 
 /// The layer that changes with every build.
-pub(crate) fn programs(programs: &[PathBuf]) -> io::Result<Layer> {
-    let mut layer = Layer::default();
+pub(crate) fn programs(programs: &[PathBuf]) -> io::Result<Archive> {
+    let mut layer = Archive::default();
     for program in programs {
         layer.file(&location(program), 0o755, read(program)?);
     }
@@ -41,8 +40,8 @@ pub(crate) fn programs(programs: &[PathBuf]) -> io::Result<Layer> {
 }
 
 /// The layer below: accounts, authorities, libraries and folders to write to.
-pub(crate) fn base(programs: &[PathBuf]) -> io::Result<Layer> {
-    let mut layer = Layer::default();
+pub(crate) fn base(programs: &[PathBuf]) -> io::Result<Archive> {
+    let mut layer = Archive::default();
     let passwd = format!(
         "root:x:0:0:root:/root:/sbin/nologin\nnobody:x:{NOBODY}:{NOBODY}:nobody:/:/sbin/nologin\n"
     );

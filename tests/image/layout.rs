@@ -1,12 +1,11 @@
 //! An OCI image layout: blobs by digest, and an index that names the image.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 
 use flate2::Compression;
-use flate2::write::GzEncoder;
+use harness::archive::{architecture, gzip, sha256};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 /// What the layout's image is made of.
 pub(crate) struct Image {
@@ -30,9 +29,7 @@ pub(crate) fn write(folder: &Path, image: &Image, compression: Compression) -> i
     std::fs::create_dir_all(folder.join("blobs/sha256"))?;
     let mut layers = Vec::new();
     for tar in &image.layers {
-        let mut encoder = GzEncoder::new(Vec::new(), compression);
-        encoder.write_all(tar)?;
-        layers.push(blob(folder, LAYER, &encoder.finish()?)?);
+        layers.push(blob(folder, LAYER, &gzip(tar, compression)?)?);
     }
     let config = blob(folder, CONFIG, &bytes(&config(image)))?;
     let manifest = json!({
@@ -72,14 +69,9 @@ fn config(image: &Image) -> Value {
     config
 }
 
-/// The machine's, in the words of OCI, which are Go's.
+/// The machine's.
 fn platform() -> Value {
-    let architecture = match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    };
-    json!({ "architecture": architecture, "os": "linux" })
+    json!({ "architecture": architecture(), "os": "linux" })
 }
 
 /// Writes a blob and returns its descriptor.
@@ -94,9 +86,7 @@ fn blob(folder: &Path, media_type: &str, contents: &[u8]) -> io::Result<Value> {
 
 /// The digest of a blob.
 pub(crate) fn digest(contents: &[u8]) -> String {
-    let hash = Sha256::digest(contents);
-    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
+    format!("sha256:{}", sha256(contents))
 }
 
 fn bytes(value: &Value) -> Vec<u8> {

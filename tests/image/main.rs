@@ -4,7 +4,6 @@
 //! authorities and nothing else: no shell, no package manager. The same programs on the same machine give the same digest.
 
 mod contents;
-mod layer;
 mod layout;
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,8 @@ use super::{Inventory, InventoryEntry, InventoryProblem, InventorySource, Trunca
 pub const MAX_ENTRIES: usize = 5_000;
 /// The most problems of one inventory.
 pub const MAX_PROBLEMS: usize = 500;
+/// The most unclaimed markers of one inventory.
+pub const MAX_UNCLAIMED: usize = 100;
 /// The longest text of a problem's reason or an entry's value, in bytes; longer ones end in `...`.
 pub const MAX_TEXT: usize = 1_024;
 /// The bytes that entries and problems take at most, as JSON. What is left of 1 MiB, more than a tenth,
@@ -15,36 +17,47 @@ pub const MAX_TEXT: usize = 1_024;
 pub const BUDGET: usize = 900 * 1024;
 /// The part of the budget that problems may take from entries.
 const PROBLEM_BUDGET: usize = 200 * 1024;
+/// The part of the budget that unclaimed markers may take from entries.
+const UNCLAIMED_BUDGET: usize = 100 * 1024;
 
 impl Inventory {
     /// Returns the report on `source`, sorted and cut so that the object stays below 1 MiB.
     ///
-    /// Problems and entries come in any order. At most [`MAX_PROBLEMS`] and [`MAX_ENTRIES`] are kept, fewer
+    /// The lists come in any order. At most [`MAX_ENTRIES`], [`MAX_PROBLEMS`] and [`MAX_UNCLAIMED`] are kept, fewer
     /// if they take more than [`BUDGET`]: the first in the order of files and lines. The counts are of all.
     pub fn new(
         source: InventorySource,
         mut entries: Vec<InventoryEntry>,
         mut problems: Vec<InventoryProblem>,
+        mut unclaimed: Vec<InventoryProblem>,
     ) -> Self {
         let (entry_count, problem_count) = (entries.len(), problems.len());
+        let unclaimed_count = unclaimed.len();
         entries.sort_unstable();
         problems.sort_unstable();
+        unclaimed.sort_unstable();
         for entry in &mut entries {
             shorten(&mut entry.value);
         }
-        for problem in &mut problems {
+        for problem in problems.iter_mut().chain(&mut unclaimed) {
             shorten(&mut problem.reason);
+            if let Some(setter) = &mut problem.setter {
+                shorten(setter);
+            }
         }
-        let spent = cut(&mut problems, MAX_PROBLEMS, PROBLEM_BUDGET);
+        let mut spent = cut(&mut problems, MAX_PROBLEMS, PROBLEM_BUDGET);
+        spent += cut(&mut unclaimed, MAX_UNCLAIMED, UNCLAIMED_BUDGET);
         cut(&mut entries, MAX_ENTRIES, BUDGET - spent);
         let left_out = Truncated {
             entries: count(entry_count - entries.len()),
             problems: count(problem_count - problems.len()),
+            unclaimed: count(unclaimed_count - unclaimed.len()),
         };
         Self {
             source,
             entries,
             problems,
+            unclaimed,
             entry_count: count(entry_count),
             problem_count: count(problem_count),
             truncated: (left_out != Truncated::default()).then_some(left_out),

@@ -34,6 +34,7 @@ fn problem(file: usize, reason: &str) -> InventoryProblem {
         file: format!("{file:05}.yaml"),
         line: Some(1),
         reason: reason.to_owned(),
+        ..InventoryProblem::default()
     }
 }
 
@@ -44,7 +45,12 @@ fn bytes(inventory: &Inventory) -> usize {
 
 #[test]
 fn the_report_stands_at_the_top_of_the_object() {
-    let inventory = Inventory::new(source(), vec![entry(0, "a/b:1")], vec![problem(0, "why")]);
+    let inventory = Inventory::new(
+        source(),
+        vec![entry(0, "a/b:1")],
+        vec![problem(0, "why")],
+        Vec::new(),
+    );
     let object = serde_json::to_value(ImageInventory::new("apps", inventory.clone())).unwrap();
     assert_eq!(
         object,
@@ -83,10 +89,10 @@ fn the_report_stands_at_the_top_of_the_object() {
 #[test]
 fn the_order_of_what_was_found_does_not_matter() {
     let found = || (0..9).map(|file| entry(file, "a/b:1"));
-    let backwards = Inventory::new(source(), found().rev().collect(), Vec::new());
+    let backwards = Inventory::new(source(), found().rev().collect(), Vec::new(), Vec::new());
     assert_eq!(
         backwards,
-        Inventory::new(source(), found().collect(), Vec::new())
+        Inventory::new(source(), found().collect(), Vec::new(), Vec::new())
     );
     assert_eq!(backwards.entries[0], entry(0, "a/b:1"));
 }
@@ -99,7 +105,14 @@ fn too_many_are_cut_and_counted() {
         ..InventoryEntry::default()
     });
     let problems = (0..MAX_PROBLEMS + 3).map(|file| problem(file, "why"));
-    let inventory = Inventory::new(source(), entries.collect(), problems.collect());
+    let unclaimed = (0..MAX_UNCLAIMED + 2).map(|file| problem(file, "why"));
+    let inventory = Inventory::new(
+        source(),
+        entries.collect(),
+        problems.collect(),
+        unclaimed.collect(),
+    );
+    assert_eq!(inventory.unclaimed.len(), MAX_UNCLAIMED);
     assert_eq!(
         (inventory.entries.len(), inventory.problems.len()),
         (MAX_ENTRIES, MAX_PROBLEMS)
@@ -111,6 +124,7 @@ fn too_many_are_cut_and_counted() {
     let left_out = Truncated {
         entries: 7,
         problems: 3,
+        unclaimed: 2,
     };
     assert_eq!(inventory.truncated, Some(left_out));
     assert_eq!(inventory.entries.last().unwrap().file, "04999");
@@ -121,7 +135,13 @@ fn the_largest_object_stays_below_one_mebibyte() {
     let value = "\u{1}".repeat(MAX_TEXT);
     let entries = (0..MAX_ENTRIES).map(|file| entry(file, &value));
     let problems = (0..MAX_PROBLEMS).map(|file| problem(file, &value));
-    let inventory = Inventory::new(source(), entries.collect(), problems.collect());
+    let unclaimed = (0..MAX_UNCLAIMED).map(|file| problem(file, &value));
+    let inventory = Inventory::new(
+        source(),
+        entries.collect(),
+        problems.collect(),
+        unclaimed.collect(),
+    );
     let size = bytes(&inventory);
     assert!(size < 1024 * 1024, "{size} bytes");
     assert!(size > BUDGET * 9 / 10, "{size} bytes: the budget is used");
@@ -135,7 +155,12 @@ fn the_largest_object_stays_below_one_mebibyte() {
 
 #[test]
 fn a_long_text_ends_between_two_characters() {
-    let inventory = Inventory::new(source(), Vec::new(), vec![problem(0, &"ä".repeat(600))]);
+    let inventory = Inventory::new(
+        source(),
+        Vec::new(),
+        vec![problem(0, &"ä".repeat(600))],
+        Vec::new(),
+    );
     let reason = &inventory.problems[0].reason;
     assert!(reason.len() <= MAX_TEXT && reason.ends_with("ä..."));
     assert_eq!(inventory.truncated, None);

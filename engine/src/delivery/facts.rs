@@ -23,6 +23,15 @@ pub enum Seen<T> {
 }
 
 impl<T> Seen<T> {
+    /// The same, borrowed.
+    pub fn as_ref(&self) -> Seen<&T> {
+        match self {
+            Self::Present(found) => Seen::Present(found),
+            Self::Absent => Seen::Absent,
+            Self::Hidden(why) => Seen::Hidden(why.clone()),
+        }
+    }
+
     /// What is there.
     pub fn present(&self) -> Option<&T> {
         match self {
@@ -80,6 +89,10 @@ pub struct RepositoryFacts {
     pub ready: Option<Condition>,
     /// The last scan that succeeded.
     pub scan: Option<ScanFacts>,
+    /// `spec.secretRef`: the Secret with credentials.
+    pub secret: Option<String>,
+    /// Whether `spec.accessFrom` lets other namespaces use it.
+    pub is_shared: bool,
 }
 
 /// A scan that succeeded.
@@ -178,7 +191,8 @@ pub struct Marker {
 pub enum Site {
     /// The image of the very container that is looked at.
     ThisContainer,
-    /// The image of another container, such as `deployment/api, container api`.
+    /// The image of another container, such as `deployment/api, container api`. Only where that is sure: a
+    /// kustomization may have changed the name on the way.
     OtherContainer(String),
     /// Values that images are made from: a kustomization's `images`, a HelmRelease's `values` and the like.
     /// They may stand behind any container.
@@ -228,6 +242,12 @@ pub struct AutomationFacts {
     pub name: Name,
     /// Whether its `policySelector` takes the policy in.
     pub selects: Selects,
+    /// The labels its `policySelector` asks for, such as `team=web`; expressions are left out.
+    pub selector: Vec<String>,
+    /// The GitRepository it works on.
+    pub source: Name,
+    /// The Secret of the GitRepository, as far as it is known.
+    pub source_secret: Option<String>,
     /// `spec.suspend`.
     pub is_suspended: bool,
     /// `spec.update.path` as written; empty for the root.
@@ -349,7 +369,7 @@ pub struct Setter {
 /// What some of the pods run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunningFacts {
-    /// The tag; `None` where there is none.
+    /// The tag, from the container's `image` in the pod's status; where that has none, from the pod's spec.
     pub tag: Option<String>,
     /// The digest, from the container's `imageID`.
     pub digest: Option<String>,

@@ -66,6 +66,22 @@ pub(super) fn unusable(error: &(dyn std::error::Error + 'static)) -> CliError {
         .next("kubectl config view --minify")
 }
 
+/// The program that gives the user's credentials, if one does.
+pub(super) fn login_command(config: &Config) -> Option<String> {
+    config.auth_info.exec.as_ref()?.command.clone()
+}
+
+/// Says that a client cannot be made, which is when credentials are fetched for the first time.
+pub(super) fn no_login(error: &kube::Error, command: Option<&str>) -> CliError {
+    match (error, command) {
+        (kube::Error::Auth(error), Some(command)) => {
+            CliError::failure(format!("cannot log in with {command}: {}", Chain(error)))
+                .next("kubectl auth whoami shows whether kubectl can, with the same kubeconfig")
+        }
+        _ => unusable(error),
+    }
+}
+
 /// Reads and merges the files that are there; `None` if there are none.
 ///
 /// A file that a flag names has to be there.

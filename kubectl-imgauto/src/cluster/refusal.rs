@@ -45,9 +45,7 @@ fn answered(status: &Status, attempt: Attempt<'_>) -> CliError {
     } = attempt;
     let kind = what.split(' ').next().unwrap_or(what);
     if is_unknown_kind(status) {
-        let message =
-            format!("cannot {verb} {kind}: this cluster has no kind {kind} in {api_version}");
-        return with_installation(CliError::failure(message), api_version);
+        return unknown_kind(verb, kind, api_version);
     }
     match status.code {
         401 => CliError::failure(format!(
@@ -63,13 +61,21 @@ fn answered(status: &Status, attempt: Attempt<'_>) -> CliError {
     }
 }
 
+/// Says that the cluster does not serve a kind, and how it gets there.
+pub(crate) fn unknown_kind(verb: &str, kind: &str, api_version: &str) -> CliError {
+    let message = format!("cannot {verb} {kind}: this cluster has no kind {kind} in {api_version}");
+    with_installation(CliError::failure(message), api_version)
+}
+
 /// Adds how the kinds of a group get into a cluster.
 fn with_installation(error: CliError, api_version: &str) -> CliError {
     if api_version == api::keys::IMAGE_API_VERSION {
         error
             .next("kubectl imgauto install")
             .next("flux install --components-extra=image-reflector-controller,image-automation-controller")
-    } else if api_version.starts_with(api::keys::IMGAUTO_GROUP) {
+    } else if api_version.starts_with(api::keys::IMGAUTO_GROUP)
+        || api_version == api::keys::SOURCE_API_VERSION
+    {
         error.next("kubectl imgauto install")
     } else {
         error.next("kubectl api-versions lists what this cluster has")
@@ -115,6 +121,24 @@ mod tests {
     or: flux install --components-extra=image-reflector-controller,image-automation-controller
 "
         );
+    }
+
+    #[test]
+    fn an_installation_brings_what_automations_work_on_too() {
+        let error = status(serde_json::json!({
+            "status": "Failure", "message": "404 page not found\n", "reason": "NotFound", "code": 404,
+        }));
+        for api_version in ["source.toolkit.fluxcd.io/v1", "imgauto.dev/v1alpha1"] {
+            let attempt = Attempt {
+                api_version,
+                ..LIST
+            };
+            let text = refused(&error, attempt).render(Markers::Flux);
+            assert!(
+                text.ends_with("  next: kubectl imgauto install\n"),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
-//! `create`: writes the manifest of a resource, checked as far as that goes without a cluster.
+//! `create`: makes or changes a resource, or writes its manifest, checked as far as that goes without a cluster.
 
+mod apply;
 pub(crate) mod checks;
+mod merge;
 mod message;
 mod metadata;
 mod policy;
@@ -10,13 +12,17 @@ mod update;
 
 use clap::{Subcommand, ValueEnum};
 use engine::duration::GoDuration;
+use kube::Resource as _;
 use reconciler::chain::Chain;
-use serde::Serialize;
+use serde_json::Value;
 
+use super::field_owners::Path;
+use super::manifest;
 use crate::csv::{self, CsvError};
 use crate::error::{CliError, ExitStatus};
-use crate::export::{self, ExportError};
 use crate::flag_value;
+use crate::image_kind::ImageKind;
+use crate::namespace;
 use crate::session::Session;
 
 /// Flags of `create`.
@@ -46,13 +52,13 @@ enum Spelling {
 /// The kinds that can be created.
 #[derive(Debug, Subcommand)]
 enum Noun {
-    /// Write an ImageRepository: which repository of a registry is scanned
+    /// An ImageRepository: which repository of a registry is scanned
     #[command(visible_aliases = ["repositories", "repo", "imgrepo", "imagerepo", "imagerepository"])]
     Repository(repository::Args),
-    /// Write an ImagePolicy: which of its tags counts as the latest
+    /// An ImagePolicy: which of its tags counts as the latest
     #[command(visible_aliases = ["policies", "imgpol", "imagepol", "imagepolicy"])]
     Policy(policy::Args),
-    /// Write an ImageUpdateAutomation: where it is written, committed and pushed
+    /// An ImageUpdateAutomation: where it is written, committed and pushed
     #[command(visible_aliases = ["updates", "automation", "iua", "imgupd", "imageupdateautomation"])]
     Update(Box<update::Args>),
 }
@@ -64,29 +70,44 @@ struct Common {
     /// Print the manifest; no cluster is asked
     #[arg(long, global = true)]
     export: bool,
-    /// Apply nothing; `client` prints the manifest like --export
+    /// Apply nothing: `client` prints the manifest like --export, `server` asks what would be
     #[arg(long, global = true, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "client")]
     dry_run: Option<DryRun>,
-    /// How to print the manifest
-    #[arg(
-        short,
-        long,
-        global = true,
-        value_name = "FORMAT",
-        default_value = "yaml"
-    )]
-    output: Format,
+    /// Print the resource, and how; a manifest that is only printed is YAML unless told otherwise
+    #[arg(short, long, global = true, value_name = "FORMAT")]
+    output: Option<Format>,
+    /// Change what is named, and leave the rest of an existing resource alone
+    #[arg(long, global = true, conflicts_with = "replace", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", value_parser = flag_value::switch, action = clap::ArgAction::Set)]
+    patch: bool,
+    /// Give an existing resource the spec and the labels of the command line, as flux does
+    ///
+    /// What is not named goes back to its default, and the command says what that was.
+    #[arg(long, global = true)]
+    replace: bool,
+    /// Take fields over from others who apply them, such as Flux's kustomize-controller
+    #[arg(long, global = true)]
+    force_conflicts: bool,
+    /// Wait until the resource is reconciled
+    #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", value_parser = flag_value::switch, action = clap::ArgAction::Set)]
+    wait: bool,
     /// Time between two scans, checks or runs
     ///
     /// Defaults to 1m0s for a repository and an update. A policy takes it only with
     /// --reflect-digest=Always.
     #[arg(long, global = true, value_name = "DURATION", value_parser = flag_value::duration)]
     interval: Option<GoDuration>,
-    /// Write the resource suspended
-    #[arg(long, global = true)]
-    suspend: bool,
+    /// Whether the resource is suspended
+    #[arg(long, global = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = flag_value::switch, action = clap::ArgAction::Set)]
+    suspend: Option<bool>,
     #[command(flatten)]
     marks: Marks,
+}
+
+impl Common {
+    /// Whether what is not named goes back to its default.
+    fn is_replacement(&self) -> bool {
+        self.replace || !self.patch
+    }
 }
 
 /// The flags that add up, wherever in the command they stand.
@@ -151,7 +172,63 @@ struct Names {
     marks: Marks,
 }
 
-/// Writes the manifest.
+/// What a command line adds to.
+#[derive(Debug)]
+enum Basis<'a, K> {
+    /// Nothing: it has to bring all that is required.
+    Nothing,
+    /// It is not known yet: only what is wrong in any case is a mistake.
+    Unknown,
+    /// An object that is there.
+    Object(&'a K),
+}
+
+impl<K> Clone for Basis<'_, K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K> Copy for Basis<'_, K> {}
+
+impl<'a, K> Basis<'a, K> {
+    /// Whether all has to be there that is required.
+    fn is_nothing(self) -> bool {
+        matches!(self, Self::Nothing)
+    }
+
+    /// Whether it is known what there is.
+    fn is_known(self) -> bool {
+        !matches!(self, Self::Unknown)
+    }
+
+    /// The object that is there.
+    fn object(self) -> Option<&'a K> {
+        match self {
+            Self::Object(object) => Some(object),
+            Self::Nothing | Self::Unknown => None,
+        }
+    }
+}
+
+/// The flags of one kind, as the draft of an object.
+trait Draft {
+    /// The kind.
+    type Kind: ImageKind;
+
+    /// Returns the object without its namespace, or everything that is wrong with the command line.
+    ///
+    /// With an object to add to, what the command line leaves out is empty or has its default.
+    fn build(&self, common: &Common, basis: Basis<'_, Self::Kind>) -> Result<Self::Kind, CliError>;
+
+    /// Returns the part of a built object that the command line names.
+    fn named(&self, common: &Common, built: &Value) -> Value;
+
+    /// Returns the fields of an object that cannot stand beside what the command line names.
+    fn superseded(&self, live: &Self::Kind) -> Vec<Path>;
+}
+
+/// Makes or changes the resource, or writes its manifest.
 pub(crate) fn run(args: Args, session: &mut Session<'_>) -> Result<ExitStatus, CliError> {
     let mut common = args.common;
     let mut noun = match args.noun {
@@ -161,72 +238,89 @@ pub(crate) fn run(args: Args, session: &mut Session<'_>) -> Result<ExitStatus, C
             noun
         }
     };
-    let (word, names) = noun.named();
+    let names = noun.names();
     common.marks.append(std::mem::take(&mut names.marks));
     let ignored = std::mem::take(&mut names.ignored);
-    let text =
-        match &noun {
-            Noun::Repository(args) => repository::build(args, &common, session)
-                .and_then(|object| render(&object, common.output)),
-            Noun::Policy(args) => policy::build(args, &common, session)
-                .and_then(|object| render(&object, common.output)),
-            Noun::Update(args) => update::build(args, &common, session)
-                .and_then(|object| render(&object, common.output)),
-        };
-    let text =
-        text.map_err(|error| error.or_next(format!("kubectl imgauto create {word} --help")))?;
+    let status = match &noun {
+        Noun::Repository(args) => carry_out(args, &common, session),
+        Noun::Policy(args) => carry_out(args, &common, session),
+        Noun::Update(args) => carry_out(&**args, &common, session),
+    }?;
     for argument in ignored {
         session.warn(&format!(
             "ignoring {argument:?}: one name is used, the first"
         ));
     }
+    Ok(status)
+}
+
+fn carry_out<D: Draft>(
+    draft: &D,
+    common: &Common,
+    session: &mut Session<'_>,
+) -> Result<ExitStatus, CliError> {
+    let help = |error: CliError| match error.status() {
+        ExitStatus::Usage => {
+            let word = D::Kind::NOUN.word();
+            error.or_next(format!("kubectl imgauto create {word} --help"))
+        }
+        _ => error,
+    };
+    if !common.export && common.dry_run != Some(DryRun::Client) {
+        return apply::run(draft, common, session).map_err(help);
+    }
+    let text = write(draft, common, session).map_err(help)?;
     session.print(&text)
 }
 
-impl Noun {
-    /// Returns the noun's own word and the arguments all nouns have.
-    fn named(&mut self) -> (&'static str, &mut Names) {
-        match self {
-            Self::Repository(args) => ("repository", &mut args.names),
-            Self::Policy(args) => ("policy", &mut args.names),
-            Self::Update(args) => ("update", &mut args.names),
+/// Writes the manifest.
+fn write<D: Draft>(
+    draft: &D,
+    common: &Common,
+    session: &mut Session<'_>,
+) -> Result<String, CliError> {
+    let built = draft.build(common, Basis::Nothing);
+    // The session tells who decided the namespace; that is of no use beside errors.
+    let namespace = match &built {
+        Ok(_) => session.namespace(),
+        Err(_) => namespace::choose(session.globals, session.environment).map(|choice| choice.name),
+    };
+    match (built, namespace) {
+        (Ok(mut object), Ok(namespace)) => {
+            object.meta_mut().namespace = Some(namespace);
+            print(&object, common.output.unwrap_or(Format::Yaml))
+        }
+        (built, namespace) => {
+            let errors = built.err().into_iter().chain(namespace.err());
+            CliError::all(errors.collect()).map(|()| String::new())
         }
     }
 }
 
-/// Returns what is wrong when the command line wants more than a manifest.
-fn needs_cluster(common: &Common) -> Option<CliError> {
-    if common.export || common.dry_run == Some(DryRun::Client) {
-        return None;
+impl Noun {
+    /// Returns the arguments all nouns have.
+    fn names(&mut self) -> &mut Names {
+        match self {
+            Self::Repository(args) => &mut args.names,
+            Self::Policy(args) => &mut args.names,
+            Self::Update(args) => &mut args.names,
+        }
     }
-    let message = if common.dry_run == Some(DryRun::Server) {
-        "--dry-run=server needs a cluster, which create does not talk to: print the manifest with --export"
-    } else {
-        "create does not talk to a cluster: print the manifest with --export, or with --dry-run=client -o yaml"
-    };
-    let next = "kubectl imgauto create … --export | kubectl apply -f -";
-    Some(CliError::usage(message).next(next))
 }
 
-fn render<K>(object: &K, format: Format) -> Result<String, CliError>
-where
-    K: Serialize + kube::Resource<DynamicType = ()>,
-{
+/// Returns the manifest of an object.
+fn print<K: ImageKind>(object: &K, format: Format) -> Result<String, CliError> {
+    let manifest = manifest::of(object)?;
     match format {
-        Format::Yaml => export::document(object).map_err(|error| match error {
-            ExportError::Text { field, source } => {
-                CliError::usage(source.to_string()).at([format!("in {field}")])
-            }
-            ExportError::Json(_) => CliError::failure(Chain(&error).to_string()),
-        }),
+        Format::Yaml => manifest::yaml(&manifest),
         Format::Json => {
-            let text = serde_json::to_string_pretty(object);
+            let text = serde_json::to_string_pretty(&manifest);
             text.map(|text| format!("{text}\n"))
                 .map_err(|error| CliError::failure(Chain(&error).to_string()))
         }
         Format::Name => {
-            let kind = K::kind(&()).to_lowercase();
-            let name = object.meta().name.clone().unwrap_or_default();
+            let kind = K::KIND.to_lowercase();
+            let name = object.meta().name.as_deref().unwrap_or_default();
             Ok(format!("{kind}.{}/{name}\n", K::group(&())))
         }
     }

@@ -1,5 +1,6 @@
 //! `tags`: the tags of an image or of an object, which one wins, and why the others do not.
 
+mod objects;
 mod report;
 
 use std::path::PathBuf;
@@ -16,25 +17,22 @@ use crate::commands::inputs;
 use crate::commands::output::Format;
 use crate::error::{CliError, ExitStatus};
 use crate::session::{Markers, Session};
+use objects::Origin;
 use report::{Question, Report};
 
 /// Flags of `tags`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   kubectl imgauto tags ghcr.io/stefanprodan/podinfo --select-semver '>=5.0.0'
+  kubectl imgauto tags policy/podinfo
   kubectl imgauto tags policy/podinfo -f clusters/my-cluster
   kubectl imgauto tags repository/podinfo -f clusters/my-cluster -o json --all")]
 pub(crate) struct Args {
-    /// An image, or policy/NAME or repository/NAME of the files given with -f
+    /// An image, or policy/NAME or repository/NAME of files or of the cluster
     #[arg(value_name = "IMAGE | KIND/NAME", required = true, num_args = 1..=2)]
     subject: Vec<String>,
-    /// File or folder with the objects
-    #[arg(
-        short = 'f',
-        long = "filename",
-        value_name = "FILE",
-        default_value = "."
-    )]
+    /// File or folder with the objects; without it they are looked for below the current folder, then in the cluster
+    #[arg(short = 'f', long = "filename", value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Range of semantic versions to choose from
     #[arg(long, value_name = "RANGE", conflicts_with_all = ["select_alpha", "select_numeric"])]
@@ -278,11 +276,12 @@ fn object(
     resources: &mut Resources,
 ) -> Result<Subject, CliError> {
     let namespace = session.namespace()?;
-    inputs::load(&args.files, &namespace, resources)?;
     let wanted = match name.split_once('/') {
         Some((namespace, name)) => ObjectKey::new(namespace, name),
         None => ObjectKey::new(&namespace, name),
     };
+    let asked = (noun, &wanted);
+    let origin = objects::load(&args.files, asked, &namespace, session, resources)?;
     match noun {
         Noun::Repository => {
             let repository = inputs::find(
@@ -301,8 +300,9 @@ fn object(
         Noun::Policy => {
             let found = inputs::find(&resources.policies, "ImagePolicy", &wanted, resources)?;
             let policy = Policy::try_from(&found.object.spec).map_err(|error| {
+                let place = (origin == Origin::Files).then(|| found.place.to_string());
                 CliError::usage(format!("ImagePolicy {wanted}: {}: {}", error.field().path(), Chain(&error)))
-                    .at([found.place.to_string()].into_iter().chain(error.place()))
+                    .at(place.into_iter().chain(error.place()))
                     .next("correct the field; kubectl imgauto tags IMAGE --select-… tries a rule without a file")
             })?;
             let key = local::repository_of(&wanted, &found.object);

@@ -36,27 +36,43 @@ fn other_formats_hold_the_same_object() {
 }
 
 #[test]
-fn without_export_a_cluster_would_be_needed() {
+fn without_export_a_cluster_is_needed() {
+    let plain = run(&REPOSITORY[..6]);
+    assert_eq!((plain.code, plain.stdout.as_str()), (1, ""));
+    expect![[r#"
+        ✗ no kubeconfig names a cluster to talk to
+            there is no home directory to look for one in
+          next: kubectl config get-contexts lists what is there; --kubeconfig and --context choose
+            or: the same command with --export prints the manifest, and needs no cluster
+    "#]]
+    .assert_eq(&plain.stderr);
+    for more in ["--export=false", "--dry-run=none", "--dry-run=server"] {
+        assert_eq!(run(&with(&REPOSITORY[..6], &[more])), plain, "{more}");
+    }
+}
+
+#[test]
+fn what_is_wrong_in_any_case_is_told_before_a_cluster_is_looked_for() {
     refused(
-        &REPOSITORY[..6],
+        &["create", "policy", "podinfo", "--select-semver=latest"],
         &expect![[r#"
-            ✗ create does not talk to a cluster: print the manifest with --export, or with --dry-run=client -o yaml
-              next: kubectl imgauto create … --export | kubectl apply -f -
+            ✗ --select-semver is no range of versions: "latest" is no version, at position 1
+                latest
+                ^ write numbers, such as >=1.0.0, or an alphabetical policy for names
+              next: kubectl imgauto create policy --help
         "#]],
     );
-    let off = with(&REPOSITORY[..6], &["--export=false"]);
-    assert_eq!(run(&off), run(&REPOSITORY[..6]));
-    let none = with(&REPOSITORY[..6], &["--dry-run=none"]);
-    assert_eq!(run(&none), run(&REPOSITORY[..6]));
-    let server = run(&with(&REPOSITORY[..6], &["--dry-run=server"]));
-    assert_eq!(server.code, 2);
-    assert!(
-        server
-            .stderr
-            .starts_with("✗ --dry-run=server needs a cluster"),
-        "{}",
-        server.stderr
-    );
+    // What may be missing, or may be there already, is told together with the cluster that cannot be found.
+    let missing = run(&["create", "policy", "podinfo", "--select-semver=1.x"]);
+    assert_eq!((missing.code, missing.stdout.as_str()), (2, ""));
+    expect![[r#"
+        ✗ the name of an ImageRepository in the namespace is required (--image-ref)
+        ✗ no kubeconfig names a cluster to talk to
+            there is no home directory to look for one in
+          next: kubectl config get-contexts lists what is there; --kubeconfig and --context choose
+            or: the same command with --export prints the manifest, and needs no cluster
+    "#]]
+    .assert_eq(&missing.stderr);
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! The inventory of an automation: which line stands behind which image, and what cannot be used.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use api::automation::ImageUpdateAutomation;
 use api::image_inventory::{
-    ImageInventory, Inventory, InventoryEntry, InventoryField, InventoryProblem, InventorySource,
+    ImageInventory, Inventory, InventoryCause, InventoryEntry, InventoryField, InventoryProblem,
+    InventorySource,
 };
-use engine::marker::{self, Field, FileScan, Wanted};
+use engine::change::ObjectId;
+use engine::marker::{self, Field, FileScan, Reason, Site, Wanted};
 use git2::Oid;
 use kube::api::{Api, ObjectMeta, Patch, PatchParams};
 use kube::{Client, Resource as _, ResourceExt as _};
@@ -17,6 +19,8 @@ use crate::chain::Chain;
 use crate::cluster::FIELD_MANAGER;
 use crate::update::{EditedFile, MarkedFile, Plan};
 use crate::writers::Done;
+
+mod unclaimed;
 
 /// Writes the inventory of what a run found, if it is not that already, and counts markers.
 ///
@@ -31,7 +35,14 @@ pub(super) async fn tell(
 ) {
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
     let entries = entries(&done.plan, &followed.wanted, done.commit);
-    let problems = problems(&done.plan);
+    let problems = problems(&done.plan, &followed.wanted);
+    let update = object.spec.update.as_ref();
+    let path = update.and_then(|update| update.path.as_deref());
+    let unclaimed = done.marked.as_ref().map(|files| {
+        let others = || unclaimed::others(context, object, url);
+        let path = path.unwrap_or_default();
+        unclaimed::unclaimed(files, path, &followed.wanted, others)
+    });
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     let metrics = &context.shared.metrics;
     metrics.markers(
@@ -47,9 +58,22 @@ pub(super) async fn tell(
         revision: done.revision.clone().unwrap_or_default(),
     };
     let client = &context.shared.client;
-    if let Err(error) = write(client, object, source, entries, problems).await {
+    let found = Found {
+        entries,
+        problems,
+        unclaimed,
+    };
+    if let Err(error) = write(client, object, source, found).await {
         tracing::warn!(name, namespace, error = %Chain(&error), "cannot write the ImageInventory");
     }
+}
+
+/// What an inventory holds.
+struct Found {
+    entries: Vec<InventoryEntry>,
+    problems: Vec<InventoryProblem>,
+    /// `None` if it could not be looked for; then what was found last is as good as nothing new.
+    unclaimed: Option<Vec<InventoryProblem>>,
 }
 
 /// Lists the markers that work, as they stand after the edits of `plan`.
@@ -81,7 +105,6 @@ fn add(
     wanted: &Wanted,
     commit: Option<&str>,
 ) {
-    let present = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     for resolved in marker::plan(&file.path, scan, wanted).resolved {
         let Some(site) = scan.sites.get(resolved.site) else {
             continue;
@@ -91,7 +114,7 @@ fn add(
         let written = before.is_some_and(|before| before.value != site.value);
         entries.push(InventoryEntry {
             file: file.path.clone(),
-            line: i64::try_from(site.line).unwrap_or(i64::MAX),
+            line: as_line(site.line),
             api_version: present(&object.api_version),
             kind: present(&object.kind),
             namespace: present(&object.namespace),
@@ -110,15 +133,86 @@ fn add(
     }
 }
 
-fn problems(plan: &Plan) -> Vec<InventoryProblem> {
-    let problems = plan.problems.iter().map(|problem| InventoryProblem {
-        file: problem.file.clone().unwrap_or_default(),
-        line: problem
-            .line
-            .map(|line| i64::try_from(line).unwrap_or(i64::MAX)),
-        reason: problem.reason.clone(),
+fn present(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn problems(plan: &Plan, wanted: &Wanted) -> Vec<InventoryProblem> {
+    let places = plan
+        .problems
+        .iter()
+        .filter_map(|problem| problem.file.as_deref());
+    let troubled: HashSet<&str> = places.collect();
+    let files = plan
+        .marked
+        .iter()
+        .filter(|file| troubled.contains(file.path.as_str()));
+    let mut markers = HashMap::new();
+    for file in files {
+        let by_place = file
+            .scan
+            .sites
+            .iter()
+            .map(|site| ((site.line, &*site.setter), site));
+        let by_place: HashMap<(usize, &str), &Site> = by_place.collect();
+        for unresolved in marker::plan(&file.path, &file.scan, wanted).unresolved {
+            if let Some(site) = by_place.get(&(unresolved.line, unresolved.setter.as_str())) {
+                let marker = InventoryProblem {
+                    cause: cause(&unresolved.reason),
+                    ..place(file, site)
+                };
+                let reason = unresolved.reason.to_string();
+                markers.insert((file.path.as_str(), unresolved.line, reason), marker);
+            }
+        }
+    }
+    let problems = plan.problems.iter().map(|problem| {
+        let file = problem.file.as_deref().unwrap_or_default();
+        let line = problem.line.unwrap_or_default();
+        let marker = markers.get(&(file, line, problem.reason.clone()));
+        InventoryProblem {
+            file: file.to_owned(),
+            line: problem.line.map(as_line),
+            reason: problem.reason.clone(),
+            ..marker.cloned().unwrap_or_default()
+        }
     });
     problems.collect()
+}
+
+/// The word for what is wrong, where there is one.
+fn cause(reason: &Reason) -> Option<InventoryCause> {
+    match reason {
+        Reason::OtherNamespace { .. } => Some(InventoryCause::OtherNamespace),
+        Reason::UnknownPolicy { .. } => Some(InventoryCause::UnknownPolicy),
+        Reason::NotSelected(_) => Some(InventoryCause::NotSelected),
+        Reason::Pending(_)
+        | Reason::InvalidImage { .. }
+        | Reason::NoDigest(_)
+        | Reason::BeyondFlux(_)
+        | Reason::ForeignTag(_) => None,
+    }
+}
+
+/// Where a marker stands, and what it says.
+fn place(file: &MarkedFile, site: &Site) -> InventoryProblem {
+    let object = file.scan.objects.get(site.object);
+    let of_object = |read: fn(&ObjectId) -> &str| object.map(read).and_then(present);
+    InventoryProblem {
+        file: file.path.clone(),
+        line: Some(as_line(site.line)),
+        setter: Some(site.setter.to_string()),
+        api_version: of_object(|object| &object.api_version),
+        kind: of_object(|object| &object.kind),
+        namespace: of_object(|object| &object.namespace),
+        name: of_object(|object| &object.name),
+        container: site.container.as_deref().map(str::to_owned),
+        ..InventoryProblem::default()
+    }
+}
+
+fn as_line(line: usize) -> i64 {
+    i64::try_from(line).unwrap_or(i64::MAX)
 }
 
 /// Lets entries keep the commit that wrote them, where they are what they were.
@@ -158,17 +252,18 @@ async fn write(
     client: &Client,
     object: &ImageUpdateAutomation,
     source: InventorySource,
-    mut entries: Vec<InventoryEntry>,
-    problems: Vec<InventoryProblem>,
+    mut found: Found,
 ) -> Result<(), kube::Error> {
     let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
     let inventories = Api::<ImageInventory>::namespaced(client.clone(), &namespace);
     let before = inventories.get_opt(&name).await?;
     let before = before.map(|before| before.spec);
     if let Some(before) = &before {
-        keep_commits(&mut entries, before);
+        keep_commits(&mut found.entries, before);
     }
-    let after = Inventory::new(source, entries, problems);
+    let known = before.as_ref().map(|before| before.unclaimed.clone());
+    let unclaimed = found.unclaimed.or(known).unwrap_or_default();
+    let after = Inventory::new(source, found.entries, found.problems, unclaimed);
     if before
         .as_ref()
         .is_some_and(|before| says_the_same(before, &after))
@@ -269,7 +364,7 @@ mod tests {
             revision: revision.into(),
             ..InventorySource::default()
         };
-        Inventory::new(source, entries, problems(&plan()))
+        Inventory::new(source, entries, problems(&plan(), &wanted()), Vec::new())
     }
 
     #[test]

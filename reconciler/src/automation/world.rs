@@ -205,6 +205,15 @@ impl World {
         Ok(api.get_opt(&key.name).await?.map(Arc::new))
     }
 
+    /// Returns a Git repository, if it is known already.
+    pub(super) fn known_repository(&self, key: &ObjectKey) -> Option<Arc<GitRepository>> {
+        let table = self
+            .repositories
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        table.get(key).and_then(|seen| seen.object.clone())
+    }
+
     /// Returns all Git repositories.
     pub(super) fn repositories(&self) -> Vec<Arc<GitRepository>> {
         let table = self

@@ -4,7 +4,7 @@ use crate::git::Address;
 
 /// Whether two URLs name one repository, by whatever protocol and user: hosts without regard to case, paths without
 /// `.git` and slashes around them.
-pub(super) fn same_repository(one: &str, other: &str) -> bool {
+pub(crate) fn same_repository(one: &str, other: &str) -> bool {
     match (place(one), place(other)) {
         (Some(one), Some(other)) => one == other,
         _ => false,

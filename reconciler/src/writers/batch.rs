@@ -14,7 +14,8 @@ use crate::chain::Chain;
 use crate::git::{
     GitError, Job, Listing, Mirror, Outcome, Remote, Repository, Tip, Watch, WriteError, Written,
 };
-use crate::update::{Built, OrderError, ScanCache};
+use crate::source::GitTree;
+use crate::update::{Built, MarkedFile, OrderError, ScanCache, marked_files};
 
 /// Tasks that go to the same place in the same way.
 struct Group<'a> {
@@ -84,6 +85,7 @@ pub(super) fn run(
             job,
             repository: mirror,
             journal: &journal,
+            cache,
         };
         finish.finish(tasks, &mut made, written, &mut results);
     }
@@ -170,6 +172,7 @@ struct Finish<'a> {
     job: &'a Job<'a>,
     repository: &'a Repository,
     journal: &'a Journal,
+    cache: &'a ScanCache,
 }
 
 impl Finish<'_> {
@@ -187,22 +190,50 @@ impl Finish<'_> {
             }
             Err(error) => (None, None, Some(Failure::Write(Arc::new(error)))),
         };
+        let marked = self.marked(made, written.as_ref());
         for index in &self.group.tasks {
             let attempt = made[*index].take();
             results[*index] = Some(match (attempt, &written, &refused) {
                 (Some(attempt), written, refused) => {
                     let refused = refused.as_ref();
-                    self.one(
+                    let done = self.one(
                         &tasks[*index],
                         attempt,
                         written.as_ref(),
                         refused,
                         extra.as_ref(),
-                    )
+                    );
+                    done.map(|done| Done {
+                        marked: marked.clone(),
+                        ..done
+                    })
                 }
                 (None, _, Some(refused)) => Err(refused.clone()),
                 (None, _, None) => Err(Failure::Stopped),
             });
+        }
+    }
+
+    /// Lists the marked files of the branch as it now is, once for all tasks. Nothing is pushed later because of it.
+    fn marked(
+        &self,
+        made: &[Option<Attempt>],
+        written: Option<&Written>,
+    ) -> Option<Arc<[MarkedFile]>> {
+        let mut attempts = self
+            .group
+            .tasks
+            .iter()
+            .filter_map(|task| made[*task].as_ref());
+        let start = attempts.find(|attempt| attempt.result.is_ok())?.start;
+        let last = written.and_then(|written| written.commits.last().copied());
+        let source = GitTree::new(self.repository, last.unwrap_or(start));
+        match marked_files(&source, self.cache) {
+            Ok(files) => Some(files.into()),
+            Err(error) => {
+                tracing::warn!(error = %Chain(&error), "cannot look for markers outside of update paths");
+                None
+            }
         }
     }
 
@@ -247,6 +278,7 @@ impl Finish<'_> {
             revision: revision(self.group.plan, &attempt.listing, on_branch),
             tips,
             plan: built.plan,
+            marked: None,
             options_ignored: written.is_some_and(|written| written.options_ignored),
         })
     }

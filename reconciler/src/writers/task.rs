@@ -10,7 +10,7 @@ use git2::Oid;
 
 use super::pace::newest_in_range;
 use crate::git::{GitError, Listing, WriteError};
-use crate::update::{Order, OrderError, Plan};
+use crate::update::{MarkedFile, Order, OrderError, Plan};
 
 /// One automation's update and where it goes.
 #[derive(Debug)]
@@ -44,6 +44,8 @@ pub struct Done {
     pub tips: Tips,
     /// What was changed, found and left alone.
     pub plan: Plan,
+    /// All files with markers, those included that the automation does not look at; `None` if they cannot be listed.
+    pub marked: Option<Arc<[MarkedFile]>>,
     /// Whether there were push options and the server takes none.
     pub options_ignored: bool,
 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde_json::{Value, json};
 
-use super::{Common, Names};
+use super::{Common, Names, merge};
+use crate::commands::field_owners::Path;
 use crate::error::CliError;
 use crate::kubernetes_names as names;
-use crate::namespace;
-use crate::session::Session;
 
 /// All annotations of an object together may have this many bytes.
 const ANNOTATIONS_LIMIT: usize = 256 * 1024;
@@ -27,30 +27,40 @@ pub(super) fn name(names: &Names, errors: &mut Vec<CliError>) -> String {
     name.clone()
 }
 
-/// Returns the metadata of an object called `name`, or adds to `errors` what is wrong with it.
-pub(super) fn metadata(
-    name: String,
-    common: &Common,
-    session: &mut Session<'_>,
-    errors: &mut Vec<CliError>,
-) -> ObjectMeta {
+/// Returns the metadata of an object called `name`, without a namespace, or adds to `errors` what is wrong with it.
+pub(super) fn metadata(name: String, common: &Common, errors: &mut Vec<CliError>) -> ObjectMeta {
     let labels = labels(common, errors);
     let annotations = annotations(common, errors);
-    // The session tells who decided the namespace; that is of no use beside errors.
-    let namespace = if errors.is_empty() {
-        session.namespace()
-    } else {
-        let choice = namespace::choose(session.globals, session.environment);
-        choice.map(|choice| choice.name)
-    };
-    let namespace = namespace.map_err(|error| errors.push(error)).ok();
     ObjectMeta {
         name: Some(name),
-        namespace,
         labels: (!labels.is_empty()).then_some(labels),
         annotations: (!annotations.is_empty()).then_some(annotations),
         ..ObjectMeta::default()
     }
+}
+
+/// Returns the part of an object that the command line names, in which `defaults` are fields it did not name.
+pub(super) fn named(built: &Value, common: &Common, defaults: &[&[&str]]) -> Value {
+    let mut named = json!({
+        "metadata": {
+            "labels": built["metadata"]["labels"],
+            "annotations": built["metadata"]["annotations"],
+        },
+        "spec": built["spec"],
+    });
+    for path in defaults {
+        merge::remove(&mut named, &path_of(path));
+    }
+    let mut named = merge::filled(&named);
+    if let Some(suspend) = common.suspend {
+        merge::put(&mut named, &path_of(&["spec", "suspend"]), json!(suspend));
+    }
+    named
+}
+
+/// A path from its keys.
+pub(super) fn path_of(keys: &[&str]) -> Path {
+    keys.iter().map(|&key| key.to_owned()).collect()
 }
 
 fn labels(common: &Common, errors: &mut Vec<CliError>) -> BTreeMap<String, String> {

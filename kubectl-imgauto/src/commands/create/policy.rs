@@ -5,11 +5,12 @@ use api::policy::{
 };
 use api::reference::NamespacedObjectReference;
 use api::{DurationText, ImagePolicy, ImagePolicySpec};
+use serde_json::Value;
 
-use super::{Common, Names, checks, metadata, needs_cluster};
+use super::{Basis, Common, Draft, Names, checks, metadata};
+use crate::commands::field_owners::Path;
 use crate::error::CliError;
 use crate::kubernetes_names as names;
-use crate::session::Session;
 
 /// Flags of `create policy`.
 #[derive(Debug, clap::Args)]
@@ -17,8 +18,6 @@ use crate::session::Session;
     after_help = "Examples:\n  kubectl imgauto create policy podinfo --image-ref=podinfo --select-semver='>=5.0.0' --export\n  kubectl imgauto create policy podinfo --image-ref=podinfo --select-numeric=asc --filter-regex='^main-[a-f0-9]+-(?P<ts>[0-9]+)' --filter-extract='$ts' --export"
 )]
 pub(super) struct Args {
-    #[command(flatten)]
-    pub(super) names: Names,
     /// Name of the ImageRepository, or NAMESPACE/NAME; required
     #[arg(
         long,
@@ -78,36 +77,79 @@ pub(super) struct Args {
         hide_default_value = true
     )]
     reflect_digest: String,
+    #[command(flatten)]
+    pub(super) names: Names,
 }
 
-/// Returns the object, or everything that is wrong with the command line.
-pub(super) fn build(
+impl Args {
+    /// The selectors: what messages call them, the field, and what was given.
+    fn selectors(&self) -> [(&'static str, &'static str, &str); 3] {
+        [
+            ("semver", "semver", &self.select_semver),
+            ("alpha", "alphabetical", &self.select_alpha),
+            ("numeric", "numerical", &self.select_numeric),
+        ]
+    }
+}
+
+impl Draft for Args {
+    type Kind = ImagePolicy;
+
+    fn build(
+        &self,
+        common: &Common,
+        basis: Basis<'_, ImagePolicy>,
+    ) -> Result<ImagePolicy, CliError> {
+        build(self, common, basis)
+    }
+
+    fn named(&self, common: &Common, built: &Value) -> Value {
+        metadata::named(built, common, &[])
+    }
+
+    fn superseded(&self, live: &ImagePolicy) -> Vec<Path> {
+        let mut superseded = Vec::new();
+        let selectors = self.selectors();
+        // The first rule that is set counts, so there must not be another one.
+        if selectors.iter().any(|(_, _, value)| !value.is_empty()) {
+            let others = selectors.iter().filter(|(_, _, value)| value.is_empty());
+            superseded
+                .extend(others.map(|(_, field, _)| metadata::path_of(&["spec", "policy", field])));
+        }
+        let refreshed = matches!(self.reflect_digest.as_str(), "" | "Always");
+        if !refreshed && live.spec.interval.is_some() {
+            superseded.push(metadata::path_of(&["spec", "interval"]));
+        }
+        superseded
+    }
+}
+
+fn build(
     args: &Args,
     common: &Common,
-    session: &mut Session<'_>,
+    basis: Basis<'_, ImagePolicy>,
 ) -> Result<ImagePolicy, CliError> {
     let mut errors = Vec::new();
     let name = metadata::name(&args.names, &mut errors);
-    let image_repository_ref = image_ref(args, &mut errors);
-    let policy = choice(args, &mut errors);
-    let filter_tags = filter(args, &mut errors);
+    let image_repository_ref = image_ref(args, basis, &mut errors);
+    let policy = choice(args, basis, &mut errors);
+    let filter_tags = filter(args, basis, &mut errors);
     let digest = digest(args, &mut errors);
     let interval = checks::set_duration(common.interval);
-    errors.extend(interval_mistake(args, digest, interval.as_ref()));
+    errors.extend(interval_mistake(basis, digest, interval.as_ref()));
     errors.extend(
         interval
             .as_ref()
             .and_then(|interval| checks::interval(interval).err()),
     );
-    errors.extend(needs_cluster(common));
-    let metadata = metadata::metadata(name, common, session, &mut errors);
+    let metadata = metadata::metadata(name, common, &mut errors);
     let spec = ImagePolicySpec {
         image_repository_ref,
         policy,
         filter_tags,
         digest_reflection_policy: digest,
         interval,
-        suspend: common.suspend,
+        suspend: common.suspend.unwrap_or_default(),
     };
     CliError::all(errors)?;
     Ok(ImagePolicy {
@@ -117,8 +159,12 @@ pub(super) fn build(
     })
 }
 
-fn image_ref(args: &Args, errors: &mut Vec<CliError>) -> NamespacedObjectReference {
-    if args.image_ref.is_empty() {
+fn image_ref(
+    args: &Args,
+    basis: Basis<'_, ImagePolicy>,
+    errors: &mut Vec<CliError>,
+) -> NamespacedObjectReference {
+    if args.image_ref.is_empty() && basis.is_nothing() {
         errors.push(CliError::usage(
             "the name of an ImageRepository in the namespace is required (--image-ref)",
         ));
@@ -134,7 +180,8 @@ fn image_ref(args: &Args, errors: &mut Vec<CliError>) -> NamespacedObjectReferen
     }
     if let Some(namespace) = &namespace {
         let problems = names::dns_label_problems(namespace);
-        if !problems.is_empty() || name.is_empty() || name.contains('/') {
+        let nameless = name.is_empty() && (basis.is_nothing() || args.image_ref.contains('/'));
+        if !problems.is_empty() || nameless || name.contains('/') {
             refuse(format!(
                 "--image-ref is a NAME or a NAMESPACE/NAME, not {:?}",
                 args.image_ref
@@ -147,17 +194,15 @@ fn image_ref(args: &Args, errors: &mut Vec<CliError>) -> NamespacedObjectReferen
     }
 }
 
-fn choice(args: &Args, errors: &mut Vec<CliError>) -> PolicyChoice {
-    let given: Vec<&str> = [
-        ("semver", &args.select_semver),
-        ("alpha", &args.select_alpha),
-        ("numeric", &args.select_numeric),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| (!value.is_empty()).then_some(name))
-    .collect();
+fn choice(args: &Args, basis: Basis<'_, ImagePolicy>, errors: &mut Vec<CliError>) -> PolicyChoice {
+    let given: Vec<&str> = args
+        .selectors()
+        .into_iter()
+        .filter_map(|(name, _, value)| (!value.is_empty()).then_some(name))
+        .collect();
     let mut refuse = |why: String| errors.push(CliError::usage(why));
     match given.as_slice() {
+        [] if !basis.is_nothing() => {}
         [] => refuse(
             "a policy must be provided with either --select-semver or --select-alpha, or with --select-numeric"
                 .to_owned(),
@@ -192,20 +237,33 @@ fn choice(args: &Args, errors: &mut Vec<CliError>) -> PolicyChoice {
     }
 }
 
-fn filter(args: &Args, errors: &mut Vec<CliError>) -> Option<TagFilter> {
-    let (pattern, extract) = (&args.filter_regex, &args.filter_extract);
-    if pattern.is_empty() {
-        if !extract.is_empty() {
-            errors.push(CliError::usage(
-                "cannot specify --filter-extract without specifying --filter-regex",
-            ));
-        }
+fn filter(
+    args: &Args,
+    basis: Basis<'_, ImagePolicy>,
+    errors: &mut Vec<CliError>,
+) -> Option<TagFilter> {
+    if args.filter_regex.is_empty() && args.filter_extract.is_empty() {
         return None;
     }
-    errors.extend(checks::filter(pattern, extract).err());
+    let live = basis
+        .object()
+        .and_then(|live| live.spec.filter_tags.as_ref());
+    let or_live = |given: &str, live: Option<&String>| match given {
+        "" => live.cloned().unwrap_or_default(),
+        given => given.to_owned(),
+    };
+    let pattern = or_live(&args.filter_regex, live.map(|live| &live.pattern));
+    let extract = or_live(&args.filter_extract, live.map(|live| &live.extract));
+    if !pattern.is_empty() {
+        errors.extend(checks::filter(&pattern, &extract).err());
+    } else if basis.is_known() {
+        errors.push(CliError::usage(
+            "cannot specify --filter-extract without specifying --filter-regex",
+        ));
+    }
     Some(TagFilter {
-        pattern: pattern.clone(),
-        extract: extract.clone(),
+        pattern: args.filter_regex.clone(),
+        extract: args.filter_extract.clone(),
     })
 }
 
@@ -226,21 +284,26 @@ fn digest(args: &Args, errors: &mut Vec<CliError>) -> Option<DigestReflectionPol
 
 /// The two rules the API server has for the interval of a policy.
 fn interval_mistake(
-    args: &Args,
+    basis: Basis<'_, ImagePolicy>,
     digest: Option<DigestReflectionPolicy>,
     interval: Option<&DurationText>,
 ) -> Option<CliError> {
-    let always = digest == Some(DigestReflectionPolicy::Always);
-    match interval {
-        Some(_) if !always => Some(CliError::usage(
+    let live = basis.object().map(|live| &live.spec);
+    let known = digest.or(live.and_then(|live| live.digest_reflection_policy));
+    let is_always = known == Some(DigestReflectionPolicy::Always);
+    let is_settled = known.is_some() || basis.is_known();
+    if interval.is_some() {
+        return (is_settled && !is_always).then(|| CliError::usage(
             "the --interval flag can only be used with the 'Always' digest reflection policy, use --reflect-digest=Always",
-        )),
-        None if always => Some(
-            CliError::usage(
-                "--reflect-digest=Always needs an --interval: spec.interval must be set when spec.digestReflectionPolicy is set to 'Always'",
-            )
-            .next(format!("add --interval=10m to --reflect-digest={}", args.reflect_digest)),
-        ),
-        _ => None,
+        ));
     }
+    let lacks = digest == Some(DigestReflectionPolicy::Always)
+        && basis.is_known()
+        && live.is_none_or(|live| live.interval.is_none());
+    lacks.then(|| {
+        CliError::usage(
+            "--reflect-digest=Always needs an --interval: spec.interval must be set when spec.digestReflectionPolicy is set to 'Always'",
+        )
+        .next("add --interval=10m to --reflect-digest=Always")
+    })
 }

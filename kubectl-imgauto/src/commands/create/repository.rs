@@ -5,11 +5,12 @@ use api::repository::{AccessFrom, NamespaceSelector, Provider};
 use api::{DurationText, ImageRepository, ImageRepositorySpec};
 use clap::ValueEnum;
 use engine::duration::GoDuration;
+use serde_json::{Value, json};
 
-use super::{Common, Names, checks, metadata, needs_cluster};
+use super::{Basis, Common, Draft, Names, checks, merge, metadata};
+use crate::commands::field_owners::Path;
 use crate::error::CliError;
 use crate::flag_value;
-use crate::session::Session;
 
 /// Items the API server accepts in an exclusion list.
 const EXCLUSIONS_LIMIT: usize = 25;
@@ -22,8 +23,6 @@ const SERVICE_ACCOUNT_LIMIT: usize = 253;
     after_help = "Examples:\n  kubectl imgauto create repository podinfo --image=ghcr.io/stefanprodan/podinfo --interval=5m --export\n  kubectl imgauto create repository app --image=registry.example.com/app --secret-ref=pull --cert-secret-ref=ca --export"
 )]
 pub(super) struct Args {
-    #[command(flatten)]
-    pub(super) names: Names,
     /// Repository to scan, without scheme, tag or digest; required
     #[arg(
         long,
@@ -48,8 +47,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "PROVIDER")]
     provider: Option<ProviderName>,
     /// Allow plain HTTP
-    #[arg(long)]
-    insecure: bool,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = flag_value::switch, action = clap::ArgAction::Set)]
+    insecure: Option<bool>,
     /// Regular expression of tags to leave out, repeatable; defaults to signatures, ^.*\.sig$
     #[arg(long, value_name = "REGEX")]
     exclude: Vec<String>,
@@ -60,6 +59,8 @@ pub(super) struct Args {
     /// ServiceAccount whose pull secrets or cloud identity is used
     #[arg(long, value_name = "NAME")]
     service_account: Option<String>,
+    #[command(flatten)]
+    pub(super) names: Names,
 }
 
 /// Where credentials come from.
@@ -86,15 +87,45 @@ impl From<ProviderName> for Provider {
     }
 }
 
-/// Returns the object, or everything that is wrong with the command line.
-pub(super) fn build(
+impl Draft for Args {
+    type Kind = ImageRepository;
+
+    fn build(
+        &self,
+        common: &Common,
+        basis: Basis<'_, ImageRepository>,
+    ) -> Result<ImageRepository, CliError> {
+        build(self, common, basis)
+    }
+
+    fn named(&self, common: &Common, built: &Value) -> Value {
+        let defaults: &[&[&str]] = match common.interval {
+            Some(_) => &[],
+            None => &[&["spec", "interval"]],
+        };
+        let mut named = metadata::named(built, common, defaults);
+        if let Some(insecure) = self.insecure {
+            let path = metadata::path_of(&["spec", "insecure"]);
+            merge::put(&mut named, &path, json!(insecure));
+        }
+        named
+    }
+
+    fn superseded(&self, _live: &ImageRepository) -> Vec<Path> {
+        Vec::new()
+    }
+}
+
+fn build(
     args: &Args,
     common: &Common,
-    session: &mut Session<'_>,
+    basis: Basis<'_, ImageRepository>,
 ) -> Result<ImageRepository, CliError> {
     let mut errors = Vec::new();
     let name = metadata::name(&args.names, &mut errors);
-    errors.extend(checks::image(&args.image).err());
+    if basis.is_nothing() || !args.image.is_empty() {
+        errors.extend(checks::image(&args.image).err());
+    }
     let interval = DurationText::from(common.interval.unwrap_or(checks::DEFAULT_INTERVAL));
     errors.extend(checks::interval(&interval).err());
     let timeout = checks::set_duration(args.scan_timeout);
@@ -114,8 +145,7 @@ pub(super) fn build(
         )));
     }
     let access_from = access_from(&args.access_from_namespace, &mut errors);
-    errors.extend(needs_cluster(common));
-    let metadata = metadata::metadata(name, common, session, &mut errors);
+    let metadata = metadata::metadata(name, common, &mut errors);
     CliError::all(errors)?;
     Ok(ImageRepository {
         metadata,
@@ -127,11 +157,11 @@ pub(super) fn build(
             proxy_secret_ref: secret(args.proxy_secret_ref.as_ref()),
             service_account_name: account,
             cert_secret_ref: secret(args.cert_secret_ref.as_ref()),
-            suspend: common.suspend,
+            suspend: common.suspend.unwrap_or_default(),
             access_from,
             exclusion_list: (!args.exclude.is_empty()).then(|| args.exclude.clone()),
             provider: args.provider.map(Provider::from),
-            insecure: args.insecure,
+            insecure: args.insecure.unwrap_or_default(),
         },
         status: None,
     })

@@ -8,10 +8,11 @@ use api::git_repository::GitReference;
 use api::reference::LocalObjectReference;
 use api::{DurationText, ImageUpdateAutomation, ImageUpdateAutomationSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use serde_json::Value;
 
-use super::{Common, Names, checks, message, metadata, needs_cluster, selector};
+use super::{Basis, Common, Draft, Names, checks, message, metadata, selector};
+use crate::commands::field_owners::Path;
 use crate::error::CliError;
-use crate::session::Session;
 
 /// Flags of `create update`.
 #[derive(Debug, clap::Args)]
@@ -19,8 +20,6 @@ use crate::session::Session;
     after_help = "Examples:\n  kubectl imgauto create update flux-system --git-repo-ref=flux-system --git-repo-path=./clusters/my-cluster \\\n    --checkout-branch=main --push-branch=image-updates --author-name=bot --author-email=bot@example.com \\\n    --commit-template='{{range .Changed.Changes}}{{print .OldValue}} -> {{println .NewValue}}{{end}}' --export"
 )]
 pub(super) struct Args {
-    #[command(flatten)]
-    pub(super) names: Names,
     /// Name of the GitRepository; required
     #[arg(
         long,
@@ -90,33 +89,83 @@ pub(super) struct Args {
     /// Labels of the policies that take part, such as app=web,tier!=cache
     #[arg(long, value_name = "SELECTOR")]
     policy_selector: Option<String>,
+    #[command(flatten)]
+    pub(super) names: Names,
 }
 
-/// Returns the object, or everything that is wrong with the command line.
-pub(super) fn build(
+impl Draft for Args {
+    type Kind = ImageUpdateAutomation;
+
+    fn build(
+        &self,
+        common: &Common,
+        basis: Basis<'_, ImageUpdateAutomation>,
+    ) -> Result<ImageUpdateAutomation, CliError> {
+        build(self, common, basis)
+    }
+
+    fn named(&self, common: &Common, built: &Value) -> Value {
+        let mut defaults: Vec<&[&str]> = Vec::new();
+        if common.interval.is_none() {
+            defaults.push(&["spec", "interval"]);
+        }
+        // There is one kind only.
+        if self.git_repo_ref.is_empty() {
+            defaults.push(&["spec", "sourceRef", "kind"]);
+        }
+        metadata::named(built, common, &defaults)
+    }
+
+    /// Of several places to check out one counts, so those that would count before the named one go.
+    fn superseded(&self, _live: &ImageUpdateAutomation) -> Vec<Path> {
+        let is_set = |flag: &Option<String>| checks::set_text(flag.as_ref()).is_some();
+        let given = [
+            ("branch", is_set(&self.checkout_branch)),
+            ("tag", is_set(&self.checkout_tag)),
+            ("semver", is_set(&self.checkout_semver)),
+            ("commit", is_set(&self.checkout_commit)),
+            ("name", false),
+        ];
+        if given.iter().all(|(_, given)| !given) {
+            return Vec::new();
+        }
+        // A branch beside a commit says where to look for it.
+        let kept = |field| field == "branch" && is_set(&self.checkout_commit);
+        given
+            .into_iter()
+            .filter(|(field, given)| !given && !kept(*field))
+            .map(|(field, _)| metadata::path_of(&["spec", "git", "checkout", "ref", field]))
+            .collect()
+    }
+}
+
+fn build(
     args: &Args,
     common: &Common,
-    session: &mut Session<'_>,
+    basis: Basis<'_, ImageUpdateAutomation>,
 ) -> Result<ImageUpdateAutomation, CliError> {
     let mut errors = Vec::new();
     let name = metadata::name(&args.names, &mut errors);
-    let source_ref = source(args, &mut errors);
-    let checkout = checkout(args, &mut errors);
-    let author = author(args, &mut errors);
-    let signing_key = signing_key(args, &mut errors);
+    let source_ref = source(args, basis, &mut errors);
+    let checkout = checkout(args, basis, &mut errors);
+    let author = author(args, basis, &mut errors);
+    let signing_key = signing_key(args, basis, &mut errors);
     let interval = DurationText::from(common.interval.unwrap_or(checks::DEFAULT_INTERVAL));
     errors.extend(checks::interval(&interval).err());
     let message_template = checks::set_text(args.commit_template.as_ref());
     let message_template_values =
         metadata::entries("--template-value", &args.template_value, &mut errors);
     let tried = message_template.as_ref().map_or(Ok(()), |template| {
-        message::template(template, &message_template_values, &name)
+        let mut values = commit(basis)
+            .map(|commit| commit.message_template_values.clone())
+            .unwrap_or_default();
+        values.extend(message_template_values.clone());
+        message::template(template, &values, &name)
     });
     errors.extend(tried.err());
     let push = push(args, &mut errors);
     let policy_selector = policies(args, &mut errors);
-    errors.extend(needs_cluster(common));
-    let metadata = metadata::metadata(name, common, session, &mut errors);
+    let metadata = metadata::metadata(name, common, &mut errors);
     CliError::all(errors)?;
     Ok(ImageUpdateAutomation {
         metadata,
@@ -138,14 +187,24 @@ pub(super) fn build(
                 strategy: UpdateStrategyName::Setters,
                 path: Some(path),
             }),
-            suspend: common.suspend,
+            suspend: common.suspend.unwrap_or_default(),
         },
         status: None,
     })
 }
 
-fn source(args: &Args, errors: &mut Vec<CliError>) -> SourceReference {
-    if args.git_repo_ref.is_empty() {
+/// How the object that is there makes commits.
+fn commit(basis: Basis<'_, ImageUpdateAutomation>) -> Option<&CommitSpec> {
+    let git = basis.object()?.spec.git.as_ref()?;
+    Some(&git.commit)
+}
+
+fn source(
+    args: &Args,
+    basis: Basis<'_, ImageUpdateAutomation>,
+    errors: &mut Vec<CliError>,
+) -> SourceReference {
+    if args.git_repo_ref.is_empty() && basis.is_nothing() {
         errors.push(CliError::usage(
             "a reference to a GitRepository is required (--git-repo-ref)",
         ));
@@ -163,7 +222,11 @@ fn source(args: &Args, errors: &mut Vec<CliError>) -> SourceReference {
     }
 }
 
-fn checkout(args: &Args, errors: &mut Vec<CliError>) -> GitCheckoutSpec {
+fn checkout(
+    args: &Args,
+    basis: Basis<'_, ImageUpdateAutomation>,
+    errors: &mut Vec<CliError>,
+) -> GitCheckoutSpec {
     let reference = GitReference {
         branch: checks::set_text(args.checkout_branch.as_ref()),
         tag: checks::set_text(args.checkout_tag.as_ref()),
@@ -182,13 +245,18 @@ fn checkout(args: &Args, errors: &mut Vec<CliError>) -> GitCheckoutSpec {
         .collect();
     let mut refuse = |why: String| errors.push(CliError::usage(why));
     match detached[..] {
-        [] if reference.branch.is_none() => {
+        [] if reference.branch.is_none() && basis.is_nothing() => {
             refuse("the Git repository branch is required (--checkout-branch)".to_owned());
         }
         [] => {}
         [flag] => {
             // A detached checkout has no branch to push to; servers refuse what would be pushed.
-            if checks::set_text(args.push_branch.as_ref()).is_none() {
+            let push = basis
+                .object()
+                .and_then(|live| live.spec.git.as_ref()?.push.as_ref());
+            let pushes = push.is_some_and(|push| push.branch.is_some());
+            let named = checks::set_text(args.push_branch.as_ref()).is_some();
+            if !named && !pushes && basis.is_known() {
                 refuse(format!("{flag} needs --push-branch"));
             }
         }
@@ -203,13 +271,17 @@ fn checkout(args: &Args, errors: &mut Vec<CliError>) -> GitCheckoutSpec {
     GitCheckoutSpec { reference }
 }
 
-fn author(args: &Args, errors: &mut Vec<CliError>) -> CommitUser {
-    if args.author_name.is_empty() {
+fn author(
+    args: &Args,
+    basis: Basis<'_, ImageUpdateAutomation>,
+    errors: &mut Vec<CliError>,
+) -> CommitUser {
+    if args.author_name.is_empty() && basis.is_nothing() {
         errors.push(CliError::usage(
             "the author name is required (--author-name)",
         ));
     }
-    if args.author_email.is_empty() {
+    if args.author_email.is_empty() && basis.is_nothing() {
         errors.push(CliError::usage(
             "the author email is required (--author-email)",
         ));
@@ -220,10 +292,15 @@ fn author(args: &Args, errors: &mut Vec<CliError>) -> CommitUser {
     }
 }
 
-fn signing_key(args: &Args, errors: &mut Vec<CliError>) -> Option<SigningKey> {
+fn signing_key(
+    args: &Args,
+    basis: Basis<'_, ImageUpdateAutomation>,
+    errors: &mut Vec<CliError>,
+) -> Option<SigningKey> {
     let secret = checks::set_text(args.signing_key_secret.as_ref());
     let wanted = checks::set_text(args.signing_key_type.as_ref());
-    if wanted.is_some() && secret.is_none() {
+    let live = commit(basis).and_then(|commit| commit.signing_key.as_ref());
+    if wanted.is_some() && secret.is_none() && live.is_none() && basis.is_known() {
         errors.push(CliError::usage(
             "--signing-key-type requires --signing-key-secret",
         ));
@@ -239,9 +316,9 @@ fn signing_key(args: &Args, errors: &mut Vec<CliError>) -> Option<SigningKey> {
             None
         }
     };
-    secret.map(|secret| SigningKey {
+    (secret.is_some() || key_type.is_some()).then(|| SigningKey {
         key_type,
-        secret_ref: LocalObjectReference::new(secret),
+        secret_ref: LocalObjectReference::new(secret.unwrap_or_default()),
     })
 }
 

@@ -1,13 +1,18 @@
-//! One layer of an image: files by path, as a tar archive that depends on nothing else.
+//! Archives that depend on nothing but what is in them: the same files give the same bytes.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write as _};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use sha2::{Digest as _, Sha256};
 
 /// The size of a header, and what contents are filled up to.
 const BLOCK: usize = 512;
 
-/// The files of a layer, by path without a slash in front.
+/// Files and folders by path, without a slash in front.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Layer(BTreeMap<String, Entry>);
+pub struct Archive(BTreeMap<String, Entry>);
 
 #[derive(Clone, Debug)]
 struct Entry {
@@ -18,14 +23,14 @@ struct Entry {
     contents: Option<Vec<u8>>,
 }
 
-impl Layer {
+impl Archive {
     /// Adds a file that belongs to root, and the folders it lies in.
-    pub(crate) fn file(&mut self, path: &str, mode: u32, contents: impl Into<Vec<u8>>) {
+    pub fn file(&mut self, path: &str, mode: u32, contents: impl Into<Vec<u8>>) {
         self.add(path, mode, 0, Some(contents.into()));
     }
 
     /// Adds a folder, and those it lies in.
-    pub(crate) fn folder(&mut self, path: &str, mode: u32, owner: u32) {
+    pub fn folder(&mut self, path: &str, mode: u32, owner: u32) {
         self.add(path, mode, owner, None);
     }
 
@@ -47,8 +52,8 @@ impl Layer {
         self.0.insert(path.to_owned(), entry);
     }
 
-    /// The archive: entries in the order of their paths, all from 1970.
-    pub(crate) fn tar(&self) -> Vec<u8> {
+    /// A tar archive: entries in the order of their paths, all from 1970.
+    pub fn tar(&self) -> Vec<u8> {
         let mut archive = Vec::new();
         for (path, entry) in &self.0 {
             archive.extend(header(path, entry));
@@ -59,6 +64,36 @@ impl Layer {
         }
         archive.resize(archive.len() + 2 * BLOCK, 0);
         archive
+    }
+}
+
+/// Packs an archive as gzip does, without name and time.
+pub fn gzip(archive: &[u8], compression: Compression) -> io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), compression);
+    encoder.write_all(archive)?;
+    encoder.finish()
+}
+
+/// The SHA-256 of some bytes, in lower-case hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    let hash = Sha256::digest(bytes);
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The architecture of this machine in the words of Go, which are those of OCI and krew.
+pub fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
+}
+
+/// The operating system of this machine in the words of Go.
+pub fn system() -> &'static str {
+    match std::env::consts::OS {
+        "macos" => "darwin",
+        other => other,
     }
 }
 
