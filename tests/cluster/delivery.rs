@@ -41,9 +41,6 @@ fn is_told(stage: &Stage<'_>, commit: &str) {
 }
 
 /// The cells of the line about a workload in the table of `status`.
-///
-/// Other tests have workloads of the same names in their manifests, which leaves it to the image which policy is meant:
-/// the tilde that says so is taken away.
 pub(crate) fn row(stage: &Stage<'_>, table: &str, workload: &str) -> String {
     let line = table.lines().find(|line| {
         let mut words = line.split_whitespace();
@@ -55,7 +52,6 @@ pub(crate) fn row(stage: &Stage<'_>, table: &str, workload: &str) -> String {
     let text = cells.join(" | ");
     text.replace(&stage.image(), "IMAGE")
         .replace(stage.namespace.name(), "NS")
-        .replace("~NS", "NS")
 }
 
 /// Asks again until the answer is as it should be, and returns it.

@@ -230,22 +230,7 @@ fn a_rule_takes_the_place_of_the_one_there_was_whoever_made_that() {
 fn a_field_that_a_controller_applies_is_taken_over_only_when_that_is_wanted() {
     let stage = Stage::new(ControlPlane::shared(), "plugin-conflict");
     let namespace = stage.namespace.name();
-    let manifest = format!(
-        "apiVersion: image.toolkit.fluxcd.io/v1
-kind: ImagePolicy
-metadata:
-  name: podinfo
-  labels: {{kustomize.toolkit.fluxcd.io/name: apps, kustomize.toolkit.fluxcd.io/namespace: {namespace}}}
-spec: {{imageRepositoryRef: {{name: podinfo}}, policy: {{semver: {{range: 5.x}}}}}}
-"
-    );
-    let mut apply = stage.namespace.kubectl();
-    apply.args([
-        "apply",
-        "--server-side",
-        "--field-manager=kustomize-controller",
-    ]);
-    run_with_input(apply.arg("--filename=-"), &manifest);
+    applied_by_flux(&stage);
 
     let range = [
         "create",
@@ -388,4 +373,25 @@ fn what_does_not_become_ready_is_a_failure() {
     assert_eq!(late.code, 124, "{}", late.stderr);
     let sentence = "✗ ImagePolicy reconciliation did not end within 2s\n";
     assert!(late.stderr.contains(sentence), "{}", late.stderr);
+}
+
+/// Plays Flux: applies the policy `podinfo` by the name, and with the labels, of its kustomize-controller.
+pub(crate) fn applied_by_flux(stage: &Stage<'_>) {
+    let namespace = stage.namespace.name();
+    let manifest = format!(
+        "apiVersion: image.toolkit.fluxcd.io/v1
+kind: ImagePolicy
+metadata:
+  name: podinfo
+  labels: {{kustomize.toolkit.fluxcd.io/name: apps, kustomize.toolkit.fluxcd.io/namespace: {namespace}}}
+spec: {{imageRepositoryRef: {{name: podinfo}}, policy: {{semver: {{range: 5.x}}}}}}
+"
+    );
+    let mut apply = stage.namespace.kubectl();
+    apply.args([
+        "apply",
+        "--server-side",
+        "--field-manager=kustomize-controller",
+    ]);
+    run_with_input(apply.arg("--filename=-"), &manifest);
 }

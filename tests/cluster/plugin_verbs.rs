@@ -6,11 +6,12 @@ use std::io::{Seek as _, Write as _};
 use std::process::{Command, Stdio};
 
 use api::{GitRepository, ImagePolicy};
-use harness::program::{run, run_with_input, shell};
+use harness::program::{run, shell};
 use harness::{ControlPlane, wait};
 use kube::ResourceExt as _;
 use kube::api::ListParams;
 
+use crate::plugin_create::applied_by_flux;
 use crate::stage::{Answer, Stage};
 
 /// The kinds of a stage and the names their objects have there.
@@ -313,22 +314,7 @@ fn a_wait_that_runs_out_ends_with_124() {
 fn the_owner_of_an_object_is_named_before_it_is_changed() {
     let stage = Stage::new(ControlPlane::shared(), "plugin-owned");
     let namespace = stage.namespace.name();
-    let manifest = format!(
-        "apiVersion: image.toolkit.fluxcd.io/v1
-kind: ImagePolicy
-metadata:
-  name: podinfo
-  labels: {{kustomize.toolkit.fluxcd.io/name: apps, kustomize.toolkit.fluxcd.io/namespace: {namespace}}}
-spec: {{imageRepositoryRef: {{name: podinfo}}, policy: {{semver: {{range: 5.x}}}}}}
-"
-    );
-    let mut apply = stage.namespace.kubectl();
-    apply.args([
-        "apply",
-        "--server-side",
-        "--field-manager=kustomize-controller",
-    ]);
-    run_with_input(apply.arg("--filename=-"), &manifest);
+    applied_by_flux(&stage);
 
     let printed = stage.imgauto(&["suspend", "policy", "podinfo", "--export"]);
     assert_eq!((printed.code, printed.stderr.as_str()), (0, ""));
@@ -349,13 +335,7 @@ spec: {{imageRepositoryRef: {{name: podinfo}}, policy: {{semver: {{range: 5.x}}}
     assert_eq!(suspended, Answer::said(&expected));
     assert!(is_suspended(&stage, "podinfo"));
     // Applying the same manifest again does not undo it: the manifest says nothing of it.
-    let mut apply = stage.namespace.kubectl();
-    apply.args([
-        "apply",
-        "--server-side",
-        "--field-manager=kustomize-controller",
-    ]);
-    run_with_input(apply.arg("--filename=-"), &manifest);
+    applied_by_flux(&stage);
     assert!(is_suspended(&stage, "podinfo"));
 }
 
