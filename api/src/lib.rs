@@ -5,12 +5,14 @@
 //! field stay apart. What Flux's kinds have no place for is in a kind of our own, [`ImageInventory`].
 
 pub mod automation;
+pub mod catalog;
 pub mod condition;
 pub mod crds;
 pub mod duration;
 pub mod git_repository;
 pub mod image_inventory;
 pub mod keys;
+pub mod pod_spec;
 pub mod policy;
 pub mod reason;
 pub mod reference;

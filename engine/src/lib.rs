@@ -1,6 +1,8 @@
 //! Every decision of imgauto, as pure functions: no I/O, no clock, no async, no Kubernetes.
 
+pub mod admission;
 pub mod branch;
+pub mod catalog;
 pub mod change;
 pub mod delivery;
 pub mod drift;

@@ -36,6 +36,7 @@ mod secrets_hidden;
 mod stage;
 mod status;
 mod takeover;
+mod webhook;
 mod verify;
 mod why;
 mod workloads;

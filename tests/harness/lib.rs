@@ -27,6 +27,7 @@ pub mod registry;
 pub mod scripted_server;
 pub mod ssh_server;
 pub mod tls;
+pub mod webhook;
 
 mod serve;
 
@@ -47,6 +48,7 @@ pub use scripted_server::ScriptedServer;
 pub use serve::wait;
 pub use ssh_server::SshServer;
 pub use tls::Authority;
+pub use webhook::Webhook;
 
 /// Returns the root of the checkout that the tests were built from.
 pub fn checkout() -> &'static Path {

@@ -265,6 +265,13 @@ pub fn reconciler() -> &'static Path {
     &BINARY
 }
 
+/// Returns the path of the built webhook; `IMGAUTO_WEBHOOK_BIN` names another.
+pub fn webhook() -> &'static Path {
+    static BINARY: LazyLock<PathBuf> =
+        LazyLock::new(|| built("imgauto-webhook", "IMGAUTO_WEBHOOK_BIN"));
+    &BINARY
+}
+
 /// Returns the program that a variable names, or else builds it.
 fn built(binary: &str, variable: &str) -> PathBuf {
     match std::env::var_os(variable) {

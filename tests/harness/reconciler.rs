@@ -170,7 +170,7 @@ impl Reconciler {
 }
 
 /// Addresses on loopback that nobody listens at.
-fn free_addresses<const N: usize>() -> [SocketAddr; N] {
+pub(crate) fn free_addresses<const N: usize>() -> [SocketAddr; N] {
     // All are held until the last is found, so that they differ.
     let listeners =
         [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("loopback has a free port"));

@@ -1,0 +1,18 @@
+//! The admission server: it marks how workloads stand to their image policies, and guards them where a namespace asks
+//! for it.
+//!
+//! [`wire`] reads reviews and writes answers, [`policies`] knows policies and namespaces, [`review`] and [`checks`]
+//! answer from both, [`routes`] serves it. What is decided is decided in [`engine::admission`].
+
+pub mod certificates;
+pub mod chain;
+pub mod checks;
+pub mod metrics;
+pub mod patch;
+pub mod policies;
+pub mod process;
+pub mod review;
+pub mod routes;
+pub mod server;
+pub mod tls;
+pub mod wire;
