@@ -274,6 +274,17 @@ impl Credentials {
         connect(self.path())
     }
 
+    /// A kubeconfig of nobody for a server at a URL.
+    pub(crate) fn of_server(url: &str) -> Self {
+        let kubeconfig = serde_json::json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "it",
+            "clusters": [{ "name": "it", "cluster": { "server": url } }],
+            "users": [{ "name": "it", "user": {} }],
+            "contexts": [{ "name": "it", "context": { "cluster": "it", "user": "it" } }],
+        });
+        Self::write(&serde_json::from_value(kubeconfig).expect("this is a kubeconfig"))
+    }
+
     /// JSON is YAML, which is what a kubeconfig is.
     fn write(kubeconfig: &Kubeconfig) -> Self {
         let file = NamedTempFile::with_prefix("imgauto-kubeconfig-")

@@ -78,7 +78,11 @@ struct Certificate {
     )]
     mutating: Vec<String>,
     /// Validating webhook configuration that is to trust the authority; may be repeated
-    #[arg(long = "validating-configuration", value_name = "NAME", default_values = ["imgauto-guard", "imgauto-policies"])]
+    #[arg(
+        long = "validating-configuration",
+        value_name = "NAME",
+        default_value = "imgauto-guard"
+    )]
     validating: Vec<String>,
     /// Namespace this program runs in
     #[arg(

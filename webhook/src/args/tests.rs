@@ -43,7 +43,7 @@ fn the_certificate_has_the_names_of_the_service() {
     );
     let names = issuer.configurations.iter().map(|one| one.name.as_str());
     let names: Vec<_> = names.collect();
-    assert_eq!(names, ["imgauto-mark", "imgauto-guard", "imgauto-policies"]);
+    assert_eq!(names, ["imgauto-mark", "imgauto-guard"]);
     let directory = settings(&["--tls-dir=/certs"]).certificate;
     assert!(matches!(directory, Source::Directory(_)));
 }
