@@ -16,6 +16,7 @@ mod appliers;
 mod automations;
 mod checkout;
 mod fleet;
+mod items;
 mod join;
 mod lines;
 mod list;

@@ -1,20 +1,20 @@
-//! Lists, page by page: of each page only what is needed outlives the next.
+//! Lists, of whose objects only what is needed outlives their coming.
 
+use std::io::ErrorKind;
+use std::panic::resume_unwind;
+use std::pin::pin;
+
+use futures::AsyncBufReadExt as _;
 use kube::Client;
 use kube::api::{DynamicObject, ListParams};
 use kube::core::{ApiResource, GroupVersionKind, Request};
 use kube::{Error, Resource as _};
 use serde::de::DeserializeOwned;
+use tokio::task::spawn_blocking;
 
-use super::wire::Page;
+use super::items::{Items, PIECE};
 use crate::cluster::{Attempt, is_unknown_kind, refused};
 use crate::error::CliError;
-
-/// How many objects come at a time, so that neither side has to hold all of them.
-const PAGE: u32 = 500;
-
-/// How often a list is begun again because the server no longer knows how it goes on.
-const BEGINNINGS: u32 = 3;
 
 /// A kind of object.
 #[derive(Clone, Debug)]
@@ -88,45 +88,40 @@ impl<T> Listed<T> {
     }
 }
 
-/// Lists objects and keeps of each what `keep` makes of it. A list that has to be begun again calls it again: it may
-/// remember nothing that counts.
-pub(super) async fn list<W: DeserializeOwned, T>(
+/// Lists objects and keeps of each what `keep` makes of it.
+pub(super) async fn list<W: DeserializeOwned + Send + 'static, T>(
     client: &Client,
     kind: &Kind,
     query: &Query,
     mut keep: impl FnMut(W) -> Option<T>,
 ) -> Result<Listed<T>, CliError> {
-    let mut beginnings = 1;
-    loop {
-        match pages(client, kind, query, &mut keep).await {
-            Ok(found) => return Ok(Listed::Found(found)),
-            Err(Error::Api(status)) if status.code == 410 && beginnings < BEGINNINGS => {
-                beginnings += 1;
-            }
-            Err(Error::Api(status)) if is_unknown_kind(&status) => return Ok(Listed::Absent),
-            Err(Error::Api(status)) if status.code == 403 => {
-                let place = match &query.namespace {
-                    Some(namespace) => format!("namespace {namespace}"),
-                    None => "all namespaces".to_owned(),
-                };
-                let what = &kind.resource.plural;
-                let why = &status.message;
-                let sentence = format!("cannot list {what} in {place}: {why}");
-                return Ok(Listed::Forbidden(sentence));
-            }
-            Err(error) => {
-                let attempt = Attempt {
-                    verb: "list",
-                    what: kind.name(),
-                    api_version: &kind.resource.api_version,
-                };
-                return Err(refused(&error, attempt));
-            }
+    match objects(client, kind, query, &mut keep).await {
+        Ok(found) => Ok(Listed::Found(found)),
+        Err(Error::Api(status)) if is_unknown_kind(&status) => Ok(Listed::Absent),
+        Err(Error::Api(status)) if status.code == 403 => {
+            let place = match &query.namespace {
+                Some(namespace) => format!("namespace {namespace}"),
+                None => "all namespaces".to_owned(),
+            };
+            let what = &kind.resource.plural;
+            let why = &status.message;
+            let sentence = format!("cannot list {what} in {place}: {why}");
+            Ok(Listed::Forbidden(sentence))
+        }
+        Err(error) => {
+            let attempt = Attempt {
+                verb: "list",
+                what: kind.name(),
+                api_version: &kind.resource.api_version,
+            };
+            Err(refused(&error, attempt))
         }
     }
 }
 
-async fn pages<W: DeserializeOwned, T>(
+/// A list comes as a whole and is read as it comes. Asked for in pages, it would be the same moment's list only for as
+/// long as the server keeps that, and those that it no longer has in memory cost it much more.
+async fn objects<W: DeserializeOwned + Send + 'static, T>(
     client: &Client,
     kind: &Kind,
     query: &Query,
@@ -134,37 +129,48 @@ async fn pages<W: DeserializeOwned, T>(
 ) -> Result<Vec<T>, Error> {
     let namespace = query.namespace.as_deref();
     let request = Request::new(DynamicObject::url_path(&kind.resource, namespace));
-    let mut params = ListParams::default().limit(PAGE);
-    params.label_selector.clone_from(&query.labels);
-    params.field_selector = query
-        .name
-        .as_ref()
-        .map(|name| format!("metadata.name={name}"));
-    let ask = |params: &ListParams| {
-        let request = match kind.shape {
-            Shape::Whole => request.list(params),
-            Shape::Metadata => request.list_metadata(params),
-        };
-        request.map_err(Error::BuildRequest)
+    let params = ListParams {
+        label_selector: query.labels.clone(),
+        field_selector: query
+            .name
+            .as_ref()
+            .map(|name| format!("metadata.name={name}")),
+        ..ListParams::default()
     };
+    let request = match kind.shape {
+        Shape::Whole => request.list(&params),
+        Shape::Metadata => request.list_metadata(&params),
+    };
+    let request = request.map_err(Error::BuildRequest)?;
+    let mut body = pin!(client.request_stream(request).await?);
+    let mut items = Items::default();
     let mut found = Vec::new();
-    let mut text = client.request_text(ask(&params)?).await?;
     loop {
-        let page: Page<'_> = serde_json::from_str(&text).map_err(Error::SerdeError)?;
-        let read = async { page.items().map_err(Error::SerdeError) };
-        match page.metadata.next.as_ref().filter(|next| !next.is_empty()) {
-            Some(next) => {
-                params.continue_token = Some(next.clone());
-                // The server makes the next page while this one is read.
-                let following = client.request_text(ask(&params)?);
-                let (following, items) = futures::try_join!(following, read)?;
-                found.extend(items.into_iter().filter_map(&mut *keep));
-                text = following;
-            }
-            None => {
-                found.extend(read.await?.into_iter().filter_map(&mut *keep));
-                return Ok(found);
-            }
+        let piece = body.fill_buf().await.map_err(Error::ReadEvents)?;
+        let length = piece.len();
+        items.extend(piece);
+        body.consume_unpin(length);
+        if length == 0 || items.waiting() >= PIECE {
+            let (read, objects) = read(items).await?;
+            items = read;
+            found.extend(objects.into_iter().filter_map(&mut *keep));
         }
+        if length == 0 {
+            return match items.is_whole() {
+                true => Ok(found),
+                false => Err(Error::ReadEvents(ErrorKind::UnexpectedEof.into())),
+            };
+        }
+    }
+}
+
+/// Reads what has come, beside everything else that goes on.
+async fn read<W: DeserializeOwned + Send + 'static>(
+    mut items: Items<W>,
+) -> Result<(Items<W>, Vec<W>), Error> {
+    let reading = spawn_blocking(move || items.read().map(|objects| (items, objects)));
+    match reading.await {
+        Ok(read) => read.map_err(Error::SerdeError),
+        Err(failed) => resume_unwind(failed.into_panic()),
     }
 }

@@ -58,7 +58,7 @@ impl<T> Objects<T> {
 }
 
 /// An object of which only some fields are read.
-pub(super) trait Lean: DeserializeOwned {
+pub(super) trait Lean: DeserializeOwned + Send + 'static {
     /// Its metadata.
     fn meta(&self) -> &Meta;
 }
@@ -74,7 +74,7 @@ impl Reach<'_> {
     /// Lists the objects of a kind of ours or Flux's; one that cannot be read is told in `hidden` and hides no other.
     pub(super) async fn typed<K>(&self) -> Result<Objects<K>, CliError>
     where
-        K: Resource<DynamicType = ()> + DeserializeOwned + Clone + std::fmt::Debug,
+        K: Resource<DynamicType = ()> + DeserializeOwned + Clone + std::fmt::Debug + Send + 'static,
     {
         let kind = Kind::new(&K::api_version(&()), &K::kind(&()), &K::plural(&()));
         let mut broken = None;
@@ -107,7 +107,7 @@ impl Reach<'_> {
         self.list(kind, keep).await
     }
 
-    async fn list<W: DeserializeOwned, T>(
+    async fn list<W: DeserializeOwned + Send + 'static, T>(
         &self,
         kind: &Kind,
         mut keep: impl FnMut(W) -> Option<(ObjectKey, T)>,

@@ -5,35 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
-
-/// One page of a list, whose objects are not read yet.
-#[derive(Debug, Deserialize)]
-pub(super) struct Page<'a> {
-    #[serde(default)]
-    pub(super) metadata: PageMeta,
-    #[serde(borrow, default)]
-    items: Option<&'a RawValue>,
-}
-
-impl Page<'_> {
-    /// Reads the objects.
-    pub(super) fn items<T: DeserializeOwned>(&self) -> Result<Vec<T>, serde_json::Error> {
-        // Go writes a list of nothing as `null`.
-        let items = self.items.map(|items| serde_json::from_str(items.get()));
-        Ok(items.transpose()?.unwrap_or_default())
-    }
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(super) struct PageMeta {
-    /// Leads to the next page; empty on the last one.
-    #[serde(rename = "continue")]
-    pub(super) next: Option<String>,
-}
 
 /// The metadata of an object.
 #[derive(Clone, Debug, Default, Deserialize)]
