@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 mod api_server;
+pub mod body;
 pub mod certificates;
 pub mod chain;
 pub mod checks;
@@ -13,8 +14,10 @@ pub mod metrics;
 pub mod patch;
 pub mod policies;
 pub mod process;
+pub mod reach;
 pub mod review;
 pub mod routes;
 pub mod server;
 pub mod tls;
+pub mod trace;
 pub mod wire;
