@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use harness::program::{output, run};
-use harness::webhook::LABEL;
+use harness::webhook::{LABEL, NAME, NAMESPACE};
 use harness::{ControlPlane, Namespace, Webhook, wait};
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
@@ -232,11 +232,7 @@ fn kinds_of_others_are_guarded_once_they_are_configured() {
     let webhook = Webhook::start(
         plane,
         "custom",
-        &[
-            "--kind=rollouts.webhook.test=spec.template.spec,spec.stages[*].podSpec",
-            "--mutating-configuration=mark-rollouts",
-            "--validating-configuration=guard-rollouts",
-        ],
+        &["--kind=rollouts.webhook.test=spec.template.spec,spec.stages[*].podSpec"],
     );
     let namespace = guarded(plane, "custom", "enforce");
     for kind in ["Rollout", "Canary"] {
@@ -245,8 +241,24 @@ fn kinds_of_others_are_guarded_once_they_are_configured() {
     let established = ["wait", "--for=condition=Established", "crd"];
     let names = ["rollouts.webhook.test", "canaries.webhook.test"];
     run(namespace.kubectl().args(established).args(names));
-    for hooks in configurations(&webhook) {
-        namespace.apply(&hooks.to_string());
+    for (kind, name, path, policy) in [
+        (
+            "mutatingwebhookconfiguration",
+            "imgauto-mark-custom",
+            "/mutate",
+            "Ignore",
+        ),
+        (
+            "validatingwebhookconfiguration",
+            "imgauto-guard-custom",
+            "/validate/enforce",
+            "Fail",
+        ),
+    ] {
+        let hook = hook(&webhook, path, policy);
+        let patch = json!([{ "op": "add", "path": "/webhooks/-", "value": hook }]).to_string();
+        let patch = ["patch", kind, name, "--type=json", "--patch", &patch];
+        run(namespace.kubectl().args(patch));
     }
 
     let pods = |image: &str| json!({ "containers": [{ "name": "web", "image": image }] });
@@ -269,12 +281,6 @@ fn kinds_of_others_are_guarded_once_they_are_configured() {
     let canary = object("Canary", FOREIGN, FOREIGN);
     let unknown = sender.create("webhook.test/v1/canaries", &canary).taken();
     assert_eq!(drift(&unknown), None, "nobody said where its pods are");
-    for kind in [
-        "mutatingwebhookconfiguration/mark-rollouts",
-        "validatingwebhookconfiguration/guard-rollouts",
-    ] {
-        run(namespace.kubectl().args(["delete", kind]));
-    }
 }
 
 /// A kind of somebody else.
@@ -297,32 +303,15 @@ fn definition(kind: &str) -> Value {
 }
 
 /// What an administrator adds so that the webhook is asked about the kinds of [`definition`].
-fn configurations(webhook: &Webhook<'_>) -> [Value; 2] {
-    let configuration = |kind: &str, name: &str, path: &str, policy: &str| {
-        json!({
-            "apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": { "name": name },
-            "webhooks": [{
-                "name": format!("{name}.imgauto.dev"),
-                "clientConfig": { "url": format!("https://{}{path}", webhook.address()) },
-                "rules": [{ "apiGroups": ["webhook.test"], "apiVersions": ["v1"], "resources": ["*"],
-                            "operations": ["CREATE", "UPDATE"], "scope": "Namespaced" }],
-                "namespaceSelector": { "matchLabels": { LABEL: "custom" } },
-                "failurePolicy": policy, "sideEffects": "None", "admissionReviewVersions": ["v1"],
-            }],
-        })
-    };
-    [
-        configuration(
-            "MutatingWebhookConfiguration",
-            "mark-rollouts",
-            "/mutate",
-            "Ignore",
-        ),
-        configuration(
-            "ValidatingWebhookConfiguration",
-            "guard-rollouts",
-            "/validate/enforce",
-            "Fail",
-        ),
-    ]
+fn hook(webhook: &Webhook<'_>, path: &str, policy: &str) -> Value {
+    let service = json!({ "name": format!("{NAME}-custom"), "namespace": NAMESPACE,
+                          "path": path, "port": webhook.address().port() });
+    json!({
+        "name": "rollouts.webhook.imgauto.dev",
+        "clientConfig": { "service": service },
+        "rules": [{ "apiGroups": ["webhook.test"], "apiVersions": ["v1"], "resources": ["*"],
+                    "operations": ["CREATE", "UPDATE"], "scope": "Namespaced" }],
+        "namespaceSelector": { "matchLabels": { LABEL: "custom" } },
+        "failurePolicy": policy, "sideEffects": "None", "admissionReviewVersions": ["v1"],
+    })
 }

@@ -208,6 +208,22 @@ fn an_override_counts_from_a_group_that_may_and_from_nobody_else() {
 }
 
 #[test]
+fn a_mode_that_is_none_warns_and_says_so() {
+    let plane = ControlPlane::shared();
+    let _webhook = Webhook::start(plane, "typo", &[]);
+    let namespace = namespace(plane, "typo", &["imgauto.dev/mode=enforced"]);
+    let answer = wait_for(&namespace, &deployment(FOREIGN), |answer| {
+        answer.warnings.len() == 2
+    });
+    assert_eq!(
+        answer.warnings[0],
+        "label imgauto.dev/mode of the namespace: \"enforced\" is none of off, audit, warn and enforce"
+    );
+    assert!(answer.warnings[1].starts_with("container web (foreign): "));
+    assert_eq!(drift(&answer.taken()), Some("drift"));
+}
+
+#[test]
 fn a_namespace_changes_its_mode_under_way() {
     let plane = ControlPlane::shared();
     let _webhook = Webhook::start(plane, "switch", &[]);

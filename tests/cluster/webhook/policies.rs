@@ -7,8 +7,8 @@ use harness::webhook::LABEL;
 use harness::{ControlPlane, Namespace, Webhook};
 use serde_json::{Value, json};
 
-use super::ground::{POLICIES, REPOSITORIES, guarded, label, namespace, repository, semver};
-use super::sender::{Answer, Sender};
+use super::ground::{POLICIES, REPOSITORIES, guarded, label, repository, semver};
+use super::sender::Sender;
 
 const AUTOMATIONS: &str = "image.toolkit.fluxcd.io/v1/imageupdateautomations";
 
@@ -189,46 +189,50 @@ fn with_old<'a>(
     namespace
 }
 
+/// A range for a policy.
+fn range(range: &str) -> Value {
+    json!({ "spec": { "policy": { "semver": { "range": range } } } })
+}
+
+/// Waits until the API server asks about changes of an object, which has a mistake.
+fn wait_until_asked(sender: &Sender, place: &str) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let dry = format!("{place}?dryRun=All");
+    let suspended = json!({ "spec": { "suspend": true } });
+    while sender.merge(&dry, &suspended).warnings.is_empty() {
+        assert!(Instant::now() < deadline, "nobody is asked");
+        std::thread::sleep(Duration::from_millis(25));
+    }
+}
+
 #[test]
 fn an_old_mistake_stands_in_nobodys_way() {
     let plane = ControlPlane::shared();
     let _webhook = Webhook::start(plane, "oldones", &[]);
-    let ready = guarded(plane, "oldones", "audit");
-    drop(ready);
     for (kind, mut object, said) in broken() {
         object["metadata"]["finalizers"] = json!(["finalizers.fluxcd.io"]);
         let namespace = with_old(plane, "oldones", &[(kind, object.clone())]);
         let sender = Sender::new(&namespace);
         let place = format!("{kind}/odd");
-        let warned = |answer: Answer| {
-            let told = answer.warnings.first().cloned().unwrap_or_default();
-            assert!(told.chars().count() <= 120, "{told}");
-            let start: String = said.chars().take(60).collect();
-            assert!(told.starts_with(&start), "{said}: {answer:#?}");
-            answer.taken();
-        };
-        let deadline = Instant::now() + Duration::from_secs(60);
-        // The API server asks the webhook from some moment on.
-        while sender
-            .merge(&place, &json!({ "metadata": { "labels": { "a": "b" } } }))
-            .warnings
-            .is_empty()
-        {
-            assert!(Instant::now() < deadline, "nobody is asked");
-            std::thread::sleep(Duration::from_millis(25));
-        }
-        warned(sender.merge(&place, &json!({ "metadata": { "labels": { "a": "c" } } })));
-        warned(sender.merge(&place, &json!({ "spec": { "suspend": true } })));
-        warned(sender.apply(
-            &format!("{place}?force=true"),
-            "kustomize-controller",
-            &object,
-        ));
+        wait_until_asked(&sender, &place);
+        let suspended = sender.merge(&place, &json!({ "spec": { "suspend": true } }));
+        let told = suspended.warnings[0].clone();
+        let start: String = said.chars().take(60).collect();
+        assert!(
+            told.starts_with(&start) && told.chars().count() <= 120,
+            "{told}"
+        );
+        suspended.taken();
+        let labelled = json!({ "metadata": { "labels": { "a": "b" } } });
+        sender.merge(&place, &labelled).taken();
+        let flux = format!("{place}?force=true");
+        sender.apply(&flux, "kustomize-controller", &object).taken();
         let status = json!({ "status": { "observedGeneration": 1 } });
         sender.merge(&format!("{place}/status"), &status).taken();
         // It goes, and its finalizer with it.
         sender.delete(&place).taken();
-        warned(sender.merge(&place, &json!({ "metadata": { "finalizers": null } })));
+        let released = json!({ "metadata": { "finalizers": null } });
+        sender.merge(&place, &released).taken();
         assert_eq!(sender.delete(&place).code, 404);
     }
 }
@@ -237,29 +241,21 @@ fn an_old_mistake_stands_in_nobodys_way() {
 fn a_mistake_may_be_mended_and_not_exchanged_for_another() {
     let plane = ControlPlane::shared();
     let _webhook = Webhook::start(plane, "mended", &[]);
-    let ready = guarded(plane, "mended", "audit");
-    let sender = Sender::new(&ready);
-    sender.create(POLICIES, &semver("odd", "latest")).refused();
-    let namespace = namespace(plane, "mended", &[]);
+    let namespace = with_old(plane, "mended", &[(POLICIES, semver("odd", "latest"))]);
     let sender = Sender::new(&namespace);
-    sender.create(POLICIES, &semver("odd", "latest")).taken();
-    label(&namespace, &["imgauto.dev/mode=audit"]);
     let place = format!("{POLICIES}/odd");
-    let range = |range: &str| json!({ "spec": { "policy": { "semver": { "range": range } } } });
-    let deadline = Instant::now() + Duration::from_secs(60);
-    loop {
-        let answer = sender.merge(&format!("{place}?dryRun=All"), &range("newest"));
-        if answer.code == 422 {
-            answer.refused();
-            break;
-        }
-        assert!(Instant::now() < deadline, "nobody is asked");
-        std::thread::sleep(Duration::from_millis(25));
-    }
+    wait_until_asked(&sender, &place);
+    let exchanged = sender.merge(&place, &range("newest"));
+    assert!(
+        exchanged
+            .refused()
+            .starts_with("spec.policy.semver.range: \"newest\" is no range")
+    );
     let mended = sender.merge(&place, &range("1.x"));
     assert!(
         mended.warnings.is_empty(),
         "what it names was missing before: {mended:#?}"
     );
     mended.taken();
+    sender.merge(&place, &range("latest")).refused();
 }

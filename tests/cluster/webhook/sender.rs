@@ -178,14 +178,6 @@ impl Answer {
         )
     }
 
-    /// Expects that the API server itself took it for invalid.
-    #[track_caller]
-    pub(crate) fn invalid(&self) {
-        let message = self.body["message"].as_str().unwrap_or_default();
-        let by_us = message.contains("admission webhook");
-        assert!(matches!(self.code, 400 | 422) && !by_us, "{self:#?}");
-    }
-
     /// The drift label of the object.
     pub(crate) fn drift(&self) -> Option<&str> {
         drift(&self.body)
