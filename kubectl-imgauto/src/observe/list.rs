@@ -140,18 +140,31 @@ async fn pages<W: DeserializeOwned, T>(
         .name
         .as_ref()
         .map(|name| format!("metadata.name={name}"));
-    let mut found = Vec::new();
-    loop {
+    let ask = |params: &ListParams| {
         let request = match kind.shape {
-            Shape::Whole => request.list(&params),
-            Shape::Metadata => request.list_metadata(&params),
+            Shape::Whole => request.list(params),
+            Shape::Metadata => request.list_metadata(params),
         };
-        let request = request.map_err(Error::BuildRequest)?;
-        let page: Page<W> = client.request(request).await?;
-        found.extend(page.items.into_iter().flatten().filter_map(&mut *keep));
-        match page.metadata.next.filter(|next| !next.is_empty()) {
-            Some(next) => params.continue_token = Some(next),
-            None => return Ok(found),
+        request.map_err(Error::BuildRequest)
+    };
+    let mut found = Vec::new();
+    let mut text = client.request_text(ask(&params)?).await?;
+    loop {
+        let page: Page<'_> = serde_json::from_str(&text).map_err(Error::SerdeError)?;
+        let read = async { page.items().map_err(Error::SerdeError) };
+        match page.metadata.next.as_ref().filter(|next| !next.is_empty()) {
+            Some(next) => {
+                params.continue_token = Some(next.clone());
+                // The server makes the next page while this one is read.
+                let following = client.request_text(ask(&params)?);
+                let (following, items) = futures::try_join!(following, read)?;
+                found.extend(items.into_iter().filter_map(&mut *keep));
+                text = following;
+            }
+            None => {
+                found.extend(read.await?.into_iter().filter_map(&mut *keep));
+                return Ok(found);
+            }
         }
     }
 }

@@ -7,16 +7,24 @@ use std::fmt;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
-/// One page of a list.
+/// One page of a list, whose objects are not read yet.
 #[derive(Debug, Deserialize)]
-#[serde(bound = "T: DeserializeOwned")]
-pub(super) struct Page<T> {
+pub(super) struct Page<'a> {
     #[serde(default)]
     pub(super) metadata: PageMeta,
-    /// Go writes a list of nothing as `null`.
-    #[serde(default = "Option::default")]
-    pub(super) items: Option<Vec<T>>,
+    #[serde(borrow, default)]
+    items: Option<&'a RawValue>,
+}
+
+impl Page<'_> {
+    /// Reads the objects.
+    pub(super) fn items<T: DeserializeOwned>(&self) -> Result<Vec<T>, serde_json::Error> {
+        // Go writes a list of nothing as `null`.
+        let items = self.items.map(|items| serde_json::from_str(items.get()));
+        Ok(items.transpose()?.unwrap_or_default())
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -43,14 +43,18 @@ fn only_the_labels_that_mean_something_are_kept() {
 
 #[test]
 fn a_page_may_be_empty_and_the_last_one() {
-    let page = json!({ "metadata": { "resourceVersion": "1" }, "items": null });
-    let page: Page<Bare> = serde_json::from_value(page).unwrap();
-    assert!(page.items.is_none() && page.metadata.next.is_none());
-    let page =
-        json!({ "metadata": { "continue": "abc" }, "items": [{ "metadata": { "labels": null } }] });
-    let page: Page<Bare> = serde_json::from_value(page).unwrap();
-    assert_eq!(page.metadata.next.as_deref(), Some("abc"));
-    assert_eq!(page.items.unwrap().len(), 1);
+    let read = |text: &str| {
+        let page: Page<'_> = serde_json::from_str(text).unwrap();
+        let items: Vec<Bare> = page.items().unwrap();
+        (page.metadata.next, items.len())
+    };
+    let last = read(r#"{ "metadata": { "resourceVersion": "1" }, "items": null }"#);
+    assert_eq!(last, (None, 0));
+    let first =
+        r#"{ "metadata": { "continue": "abc" }, "items": [{ "metadata": { "labels": null } }] }"#;
+    assert_eq!(read(first), (Some("abc".to_owned()), 1));
+    let odd: Page<'_> = serde_json::from_str(r#"{ "items": [1] }"#).unwrap();
+    odd.items::<Bare>().unwrap_err();
 }
 
 #[test]
