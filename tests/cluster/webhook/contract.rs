@@ -103,11 +103,10 @@ fn of_keys_that_stand_twice_the_one_that_counts_is_judged() {
 }
 
 /// Waits until the injector is called too.
-fn injected(namespace: &Namespace<'_>, image: &str) -> Value {
-    let answer = wait_for(namespace, &deployment(image), |answer| {
+fn wait_until_injected(namespace: &Namespace<'_>) {
+    wait_for(namespace, &deployment(CURRENT), |answer| {
         answer.code == 403 || answer.body["metadata"]["labels"]["injected"] == "true"
     });
-    answer.body
 }
 
 #[test]
@@ -117,7 +116,7 @@ fn what_another_webhook_adds_later_is_judged() {
     let namespace = guarded(plane, "later", "enforce");
     let sender = Sender::new(&namespace);
     let injector = Injector::start(plane, "zz-later", "later", FOREIGN);
-    injected(&namespace, CURRENT);
+    wait_until_injected(&namespace);
     let answer = sender.create(DEPLOYMENTS, &deployment(CURRENT));
     let said = answer.refused();
     assert!(said.starts_with("container sidecar (foreign): "), "{said}");
@@ -139,7 +138,7 @@ fn marks_and_another_webhook_come_to_an_end_in_either_order() {
         let mut object = deployment(CURRENT);
         object["spec"]["paused"] = json!(true);
         let _injector = Injector::start(plane, &name, &webhook, BEHIND);
-        injected(&namespace, CURRENT);
+        wait_until_injected(&namespace);
         let sender = Sender::new(&namespace);
         let place = format!("{DEPLOYMENTS}/web");
         let created = sender
