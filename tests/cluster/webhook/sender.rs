@@ -12,6 +12,9 @@ pub(crate) const MASTERS: &str = "system:masters";
 /// The field manager of what is sent here.
 const MANAGER: &str = "sender";
 
+/// The media type of objects.
+const JSON: &str = "application/json";
+
 /// Somebody who sends requests about the objects of a namespace.
 #[derive(Clone)]
 pub(crate) struct Sender {
@@ -153,8 +156,6 @@ impl Sender {
         format!("/{root}/namespaces/{namespace}/{steps}?{query}{manager}")
     }
 }
-
-const JSON: &str = "application/json";
 
 impl Answer {
     /// Expects that the API server took it, and returns the object.
