@@ -1,7 +1,8 @@
 //! The built reconciler as a process, with the rights its manifests give it.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Command, ExitStatus};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -169,14 +170,24 @@ impl Reconciler {
     }
 }
 
+/// Ports below those that the system gives to connections, which would otherwise take one before its server does.
+const FIRST_PORT: u32 = 20_000;
+/// How many of them there are.
+const PORTS: u32 = 10_000;
+
 /// Addresses on loopback that nobody listens at.
 pub(crate) fn free_addresses<const N: usize>() -> [SocketAddr; N] {
-    // All are held until the last is found, so that they differ.
-    let listeners =
-        [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("loopback has a free port"));
-    listeners.map(|listener| {
-        listener
-            .local_addr()
-            .expect("a bound socket has an address")
+    // No two of one process are the same, and other processes begin elsewhere.
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    let begin = std::process::id().wrapping_mul(97);
+    [(); N].map(|()| {
+        loop {
+            let place = begin.wrapping_add(TRIED.fetch_add(1, Ordering::Relaxed));
+            let port = u16::try_from(FIRST_PORT + place % PORTS).expect("it is a port");
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            if TcpListener::bind(address).is_ok() {
+                return address;
+            }
+        }
     })
 }

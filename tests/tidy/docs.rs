@@ -42,3 +42,26 @@ fn states_and_reasons_are_documented_in_their_order() {
     let without = document.replace("\n| Drifted |", "\n| Adrift |");
     assert_eq!(complaints(&without), ["no row for Drifted"]);
 }
+
+/// The tests that a document names as `module::test`, and that are not below a folder.
+fn unknown_tests(document: &str, read: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    let quoted = document.split('`').skip(1).step_by(2);
+    let named = quoted.filter_map(|text| Some((text, text.split_once("::")?)));
+    let unknown = named.filter(|(_, (module, test))| {
+        let file = read(module).unwrap_or_default();
+        !file.contains(&format!("#[test]\nfn {test}() {{"))
+    });
+    unknown.map(|(text, _)| text.to_owned()).collect()
+}
+
+#[test]
+fn the_tests_that_show_what_gets_around_the_webhook_are_there() {
+    let document = read("docs/bypasses.md");
+    let folder = harness::checkout().join("tests/cluster/webhook");
+    let file = |module: &str| std::fs::read_to_string(folder.join(format!("{module}.rs"))).ok();
+    assert_eq!(unknown_tests(&document, file), Vec::<String>::new());
+
+    let source = |_: &str| Some("#[test]\nfn a() {\n".to_owned());
+    assert_eq!(unknown_tests("`m::a`, `m::b`, `c`", source), ["m::b"]);
+    assert_eq!(unknown_tests("`m::a`", |_| None), ["m::a"]);
+}

@@ -4,6 +4,8 @@
 //! [`wire`] reads reviews and writes answers, [`policies`] knows policies and namespaces, [`review`] and [`checks`]
 //! answer from both, [`routes`] serves it. What is decided is decided in [`engine::admission`].
 
+#[cfg(test)]
+mod api_server;
 pub mod body;
 pub mod certificates;
 pub mod chain;

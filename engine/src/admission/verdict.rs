@@ -292,8 +292,9 @@ fn lasting(finding: Finding<'_>, known: &Known<'_>, rules: &Rules) -> (Complaint
             Response::Tolerate => Gravity::Fine,
         },
     };
-    if gravity < required && finding.access == Access::Refused {
-        return (Complaint::Access, required);
+    if finding.access == Access::Refused {
+        // What the policy would say of the image is not for this namespace either.
+        return (Complaint::Access, gravity.max(required).max(Gravity::Doubt));
     }
     let inferred = matches!(finding.tie, Tie::To(_, origin) if !origin.is_stated());
     if requirement == Requirement::Annotation && inferred && gravity < Gravity::Offence {

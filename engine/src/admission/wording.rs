@@ -65,13 +65,13 @@ pub(super) fn sentence(objection: &Objection<'_>) -> Line {
     match complaint {
         Complaint::Outcome => outcome(finding, line),
         Complaint::Access => line.and(
-            "policy {} is not for this namespace; set spec.accessFrom of its ImageRepository",
+            "policy {} is not for this namespace; see accessFrom of its ImageRepository",
             &[&policy(finding)],
         ),
         Complaint::Inference => line
-            .and("this namespace wants each policy named; set ", &[])
+            .and("set ", &[])
             .key(&keys::stated(slot))
-            .and(" to {}", &[&policy(finding)]),
+            .and(" to {}, as this namespace requires", &[&policy(finding)]),
         Complaint::Debugging => line
             .and("to allow {}, add it to ", &[slot.image])
             .key(keys::DEBUG_REPOSITORIES)
@@ -86,17 +86,14 @@ fn outcome(finding: &Finding<'_>, line: Line) -> Line {
         Outcome::Current => line.and("{} is what policy {} chose", &[image, policy]),
         Outcome::Behind => line.and("policy {} has chosen another tag", &[policy]),
         Outcome::Foreign => line.and(
-            "tag {} is outside {} of policy {}; use {} or change the policy",
-            &[tag(finding), &rule(finding), policy, choice(finding)],
+            "policy {} allows {}, not {}; use {}",
+            &[policy, &rule(finding), tag(finding), choice(finding)],
         ),
         Outcome::Mismatch => line
-            .and(
-                "policy {} is not for {}; correct the image or ",
-                &[policy, image],
-            )
+            .and("policy {} is not for {}; correct ", &[policy, image])
             .key(&declared),
         Outcome::MissingPolicy => line
-            .and("there is no policy {}; create it or correct ", &[policy])
+            .and("no policy {}; create it or correct ", &[policy])
             .key(&declared),
         Outcome::NotReady => line.and(
             "policy {} has no choice to go by; its status says why",
@@ -111,10 +108,10 @@ fn outcome(finding: &Finding<'_>, line: Line) -> Line {
             line.and("{}; correct the image", &[&reason.unwrap_or_default()])
         }
         Outcome::Ambiguous => line
-            .and("policies {} fit; name one of them in ", &[policy])
+            .and("policies {} fit; name one in ", &[policy])
             .key(&stated),
         Outcome::Unmanaged => line
-            .and("no policy is for {}; create one, or name it in ", &[image])
+            .and("no policy for {}; create one or name it in ", &[image])
             .key(&stated),
         Outcome::OptedOut => line
             .and("this namespace requires a policy; remove ", &[])
@@ -165,7 +162,7 @@ fn digest<'a>(finding: &Finding<'a>) -> &'a str {
 /// Which tags the policy can choose.
 fn rule(finding: &Finding<'_>) -> String {
     let Some(rule) = finding.choice.and_then(|choice| choice.rule) else {
-        return "the rule".to_owned();
+        return "other tags".to_owned();
     };
     let filter = rule.filter.as_ref();
     let filter = filter.map(|filter| format!(" of tags like {}", filter.pattern.source()));

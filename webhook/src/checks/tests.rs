@@ -5,6 +5,7 @@ use engine::admission::Wishes;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::api_server::{Phase, take};
 use crate::wire::{self, API_VERSION, KIND};
 
 fn ask(resource: &str, before: Option<&Value>, spec: &Value) -> Answered {
@@ -46,7 +47,10 @@ fn ask(resource: &str, before: Option<&Value>, spec: &Value) -> Answered {
         ..Snapshot::default()
     };
     let body = serde_json::to_vec(&review).unwrap();
-    check(&wire::read(&body).unwrap().request.unwrap(), &snapshot)
+    let answered = check(&wire::read(&body).unwrap().request.unwrap(), &snapshot);
+    let written = wire::write("1", &answered.reply);
+    take(Phase::Validating, &review, &written);
+    answered
 }
 
 /// What a refusal says, or the warnings; nothing if there is nothing to say.

@@ -8,7 +8,10 @@ use engine::tie::Candidate;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::api_server::{Outcome, Phase, take};
 use crate::wire::{self, API_VERSION, KIND};
+
+mod properties;
 
 fn catalog() -> Catalog {
     let rule = Policy::new(&PolicySpec {
@@ -55,26 +58,55 @@ impl World {
 
     fn ask(
         &self,
+        phase: Phase,
         request: &Value,
         answer: impl FnOnce(&Request<'_>, &Known<'_>) -> Answered,
     ) -> Answered {
         let review = json!({ "apiVersion": API_VERSION, "kind": KIND, "request": request });
         let body = serde_json::to_vec(&review).unwrap();
-        let request = wire::read(&body).unwrap().request.unwrap();
+        let incoming = wire::read(&body).unwrap();
+        let request = incoming.request.unwrap();
         let known = Known {
             setup: &self.setup,
             snapshot: &self.snapshot,
             knowledge: Knowledge::Fresh,
         };
-        answer(&request, &known)
+        let answered = answer(&request, &known);
+        let written = wire::write(incoming.uid.as_ref(), &answered.reply);
+        take(phase, &review, &written);
+        answered
+    }
+
+    /// How an answer is counted, and what the API server makes of it.
+    fn taken(
+        &self,
+        phase: Phase,
+        request: &Value,
+        answer: impl FnOnce(&Request<'_>, &Known<'_>) -> Answered,
+    ) -> (Decision, Outcome) {
+        let answered = self.ask(phase, request, answer);
+        let uid = request["uid"].as_str().unwrap();
+        let written = wire::write(uid, &answered.reply);
+        let outcome = take(phase, &json!({ "request": request }), &written);
+        (answered.decision, outcome)
+    }
+
+    /// The answers of both webhooks, as they are sent.
+    fn written(&self, request: &Value) -> [(Phase, Vec<u8>); 2] {
+        let uid = request["uid"].as_str().unwrap();
+        [
+            (Phase::Mutating, self.mutate(request)),
+            (Phase::Validating, self.validate(request)),
+        ]
+        .map(|(phase, answered)| (phase, wire::write(uid, &answered.reply)))
     }
 
     fn mutate(&self, request: &Value) -> Answered {
-        self.ask(request, mutate)
+        self.ask(Phase::Mutating, request, mutate)
     }
 
     fn validate(&self, request: &Value) -> Answered {
-        self.ask(request, |request, known| {
+        self.ask(Phase::Validating, request, |request, known| {
             validate(request, known, Guard::ByNamespace)
         })
     }
@@ -218,7 +250,7 @@ fn looking_into_a_pod_is_judged_and_not_marked() {
     assert_eq!(world.mutate(&request).decision, Decision::Skipped);
     let answered = world.validate(&request);
     assert_eq!(answered.decision, Decision::Warned);
-    assert!(answered.reply.warnings[0].starts_with("ephemeral container debugger: "));
+    assert!(answered.reply.warnings[0].starts_with("ephemeral container debugger (not listed): "));
 }
 
 #[test]
@@ -246,7 +278,7 @@ fn the_mode_of_the_namespace_decides() {
 fn the_api_server_knows_a_mode_before_the_watch_does() {
     let request = create("apps", "deployments", &deployment("ghcr.io/acme/web:2.0.0"));
     let enforced = |world: &World, request: &Value| {
-        world.ask(request, |request, known| {
+        world.ask(Phase::Validating, request, |request, known| {
             validate(request, known, Guard::Enforced)
         })
     };

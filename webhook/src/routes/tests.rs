@@ -7,6 +7,7 @@ use engine::admission::keys::MODE;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::api_server::{Phase, take};
 use crate::body::MAX_BODY;
 use crate::wire::{API_VERSION, KIND};
 
@@ -57,8 +58,22 @@ fn request(headers: &[(&str, &str)], body: Body) -> HttpRequest {
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 
+/// The answer to a review, which the API server takes if there is one.
 async fn post(service: &Service, hook: Hook, body: Vec<u8>) -> (StatusCode, HeaderMap, Value) {
-    answer(service, hook, request(&[JSON], body.into())).await
+    let review = serde_json::from_slice(&body);
+    let answered = answer(service, hook, request(&[JSON], body.into())).await;
+    if answered.0 == StatusCode::OK {
+        let phase = match hook {
+            Hook::Mutate => Phase::Mutating,
+            Hook::Validate(_) | Hook::Policies => Phase::Validating,
+        };
+        take(
+            phase,
+            &review.unwrap(),
+            &serde_json::to_vec(&answered.2).unwrap(),
+        );
+    }
+    answered
 }
 
 async fn answer(

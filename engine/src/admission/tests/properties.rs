@@ -114,6 +114,29 @@ impl std::fmt::Debug for World {
     }
 }
 
+/// A policy of each kind, with and without a filter.
+fn rule() -> impl Strategy<Value = Policy> {
+    let spec = |semver, alphabetical, numerical, filter: Option<(&'static str, &'static str)>| {
+        let spec = PolicySpec {
+            semver_range: semver,
+            alphabetical_order: alphabetical,
+            numerical_order: numerical,
+            filter_pattern: filter.map(|(pattern, _)| pattern),
+            filter_extract: filter.map(|(_, extract)| extract),
+        };
+        Policy::new(&spec).unwrap()
+    };
+    let main = Some(("^main-(?P<run>[0-9]+)$", "$run"));
+    select(vec![
+        spec(Some(">=1.0.0-0"), None, None, None),
+        spec(Some("1.x"), None, None, Some(("^v?(?P<v>.*)$", "$v"))),
+        spec(None, Some("desc"), None, None),
+        spec(None, Some("asc"), None, main),
+        spec(None, None, Some("asc"), main),
+        spec(None, None, Some("desc"), None),
+    ])
+}
+
 fn is_denied(verdict: &Verdict) -> bool {
     matches!(verdict.answer, Answer::Denied(_))
 }
@@ -212,6 +235,31 @@ proptest! {
             let verdict = world.judge(&request);
             prop_assert!(!is_denied(&verdict), "{:?}", verdict);
             prop_assert!(verdict.warnings.is_empty());
+        }
+    }
+
+    #[test]
+    fn whatever_a_policy_ever_chose_may_run_again(
+        rule in rule(), digest in any::<bool>(),
+        lists in prop::collection::vec(
+            prop::collection::vec("v?[0-2]\\.[0-9]\\.[0-9](-rc\\.[0-9])?|main-[0-9]{1,3}|[0-9]{1,3}|latest", 1..8), 1..5,
+        ),
+    ) {
+        let chosen: Vec<String> = lists
+            .iter()
+            .filter_map(|tags| rule.select(tags, None).ok())
+            .map(|selected| selected.tag)
+            .collect();
+        let mut world = World::requiring(Mode::Enforce);
+        let mut entry = policy("apps/web", "web", "1.x", chosen.last().map(String::as_str));
+        entry.rule = Some(Arc::new(rule));
+        world.catalog = Catalog::new([entry]);
+        for tag in &chosen {
+            let digest = if digest { format!("@{DIGEST}") } else { String::new() };
+            let image = format!("ghcr.io/acme/web:{tag}{digest}");
+            let verdict = world.judge(&Request::create(Object::of(&[("web", &image)])));
+            prop_assert!(!is_denied(&verdict), "{:?}", verdict);
+            prop_assert!(verdict.warnings.is_empty() || !digest.is_empty());
         }
     }
 

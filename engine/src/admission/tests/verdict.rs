@@ -22,7 +22,8 @@ fn said<'a>(verdict: &'a Verdict, key: &str) -> Option<&'a str> {
 #[test]
 fn each_mode_says_it_in_its_way() {
     let wrong = [("web", WRONG)];
-    let sentence = "container web (foreign): tag 2.0.0 is outside semver 1.x of policy apps/web; use 1.9.0 or change the policy";
+    let sentence =
+        "container web (foreign): policy apps/web allows semver 1.x, not 2.0.0; use 1.9.0";
     let enforced = create(&World::new(Mode::Enforce), &wrong);
     assert_eq!(denied(&enforced), Some(sentence));
     assert_eq!(said(&enforced, "decision"), Some("denied"));
@@ -102,7 +103,7 @@ fn stricter_rules_refuse_more() {
     world.rules.opted_out = Response::Refuse;
     assert_eq!(
         denied(&world.judge(&stated("gone"))).unwrap(),
-        "container web (missing-policy): there is no policy apps/gone; create it or correct policy.imgauto.dev/web"
+        "container web (missing-policy): no policy apps/gone; create it or correct policy.imgauto.dev/web"
     );
     assert!(denied(&world.judge(&stated("none"))).is_some());
     world.knowledge = Knowledge::Stale;
@@ -125,7 +126,7 @@ fn where_annotations_are_required_names_alone_are_not_enough() {
     let inferred = world.judge(&Request::create(web.clone()));
     assert_eq!(
         denied(&inferred).unwrap(),
-        "container web (not named): this namespace wants each policy named; set policy.imgauto.dev/web to apps/web"
+        "container web (not named): set policy.imgauto.dev/web to apps/web, as this namespace requires"
     );
     for (key, policy) in [
         ("policy.imgauto.dev/web", "web"),
@@ -159,15 +160,15 @@ fn every_outcome_says_what_is_wrong_and_what_helps() {
     for (object, line) in [
         (
             named("ghcr.io/acme/web:1.9.0", "api"),
-            "container web (mismatch): policy apps/api is not for ghcr.io/acme/web:1.9.0; correct the image or policy.imgauto.dev/web",
+            "container web (mismatch): policy apps/api is not for ghcr.io/acme/web:1.9.0; correct policy.imgauto.dev/web",
         ),
         (
             named("ghcr.io/acme/web:1.9.0", "gone"),
-            "container web (missing-policy): there is no policy apps/gone; create it or correct policy.imgauto.dev/web",
+            "container web (missing-policy): no policy apps/gone; create it or correct policy.imgauto.dev/web",
         ),
         (
             Object::of(&[("web", "busybox")]).annotated("imgauto.dev/policy", "gone"),
-            "container web (missing-policy): there is no policy apps/gone; create it or correct imgauto.dev/policy",
+            "container web (missing-policy): no policy apps/gone; create it or correct imgauto.dev/policy",
         ),
         (
             named("ghcr.io/acme/two:1.9.0", "one"),
@@ -183,11 +184,11 @@ fn every_outcome_says_what_is_wrong_and_what_helps() {
         ),
         (
             Object::of(&[("web", "ghcr.io/acme/two")]),
-            "container web (ambiguous): policies apps/one, apps/other fit; name one of them in policy.imgauto.dev/web",
+            "container web (ambiguous): policies apps/one, apps/other fit; name one in policy.imgauto.dev/web",
         ),
         (
             Object::of(&[("web", "busybox")]),
-            "container web (unmanaged): no policy is for busybox; create one, or name it in policy.imgauto.dev/web",
+            "container web (unmanaged): no policy for busybox; create one or name it in policy.imgauto.dev/web",
         ),
         (
             named("busybox", "none"),
@@ -344,7 +345,7 @@ fn a_policy_of_another_namespace_counts_where_it_is_granted() {
     let mut world = World::requiring(Mode::Enforce);
     assert_eq!(
         denied(&world.judge(&request)).unwrap(),
-        "container web (not granted): policy other/tool is not for this namespace; set spec.accessFrom of its ImageRepository"
+        "container web (not granted): policy other/tool is not for this namespace; see accessFrom of its ImageRepository"
     );
     let mut granted = policy("other/tool", "tool", "1.x", Some("1.0.0"));
     granted.candidate.grants = vec![owned(&[(REQUIRE_POLICY, "true")])];
