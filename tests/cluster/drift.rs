@@ -117,9 +117,8 @@ fn a_marker_in_git_counts_and_status_agrees() {
     scene.soon_carries("none");
 }
 
-#[test]
-fn each_kind_is_marked_and_what_is_made_from_a_template_is_not() {
-    let scene = Scene::new(ControlPlane::shared());
+/// A workload of each kind, with an image that the policy has left behind, and the kind for a name.
+fn one_of_each_kind() -> [Value; 9] {
     let spec = json!({ "restartPolicy": "Never", "containers": [{ "name": "web", "image": tag("1.8.0") }] });
     let labelled =
         |spec: &Value| json!({ "metadata": { "labels": { "app": "web" } }, "spec": spec });
@@ -141,7 +140,7 @@ fn each_kind_is_marked_and_what_is_made_from_a_template_is_not() {
     stateful_set["serviceName"] = "web".into();
     let mut controller = selected.clone();
     controller["selector"] = json!({ "app": "web" });
-    let objects = [
+    [
         object("apps/v1", "Deployment", json!({ "spec": selected })),
         object("apps/v1", "StatefulSet", json!({ "spec": stateful_set })),
         object("apps/v1", "DaemonSet", json!({ "spec": daemon_set })),
@@ -155,9 +154,14 @@ fn each_kind_is_marked_and_what_is_made_from_a_template_is_not() {
         object("batch/v1", "Job", json!({ "spec": job })),
         object("v1", "PodTemplate", json!({ "template": labelled(&spec) })),
         object("v1", "Pod", json!({ "spec": spec })),
-    ];
-    for object in &objects {
-        scene.apply(object);
+    ]
+}
+
+#[test]
+fn each_kind_is_marked_and_what_is_made_from_a_template_is_not() {
+    let scene = Scene::new(ControlPlane::shared());
+    for object in one_of_each_kind() {
+        scene.apply(&object);
     }
     let _reconciler = scene.reconciler();
     scene.label("imgauto.dev/mode=audit");

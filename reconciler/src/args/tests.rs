@@ -146,6 +146,7 @@ fn every_flag_reaches_its_setting() {
         requeue_dependency: Duration::from_secs(90),
         cross_namespace: CrossNamespace::Blocked,
         watch_namespace: Some("flux-system".to_owned()),
+        own_namespace: None,
         label_selector: Some("sharding.fluxcd.io/key in (a,b)".to_owned()),
         gates: Gates {
             object_level_workload_identity: true,
