@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use harness::population::{populate, wait_until};
 use harness::program::{run, run_with_input};
 use harness::webhook::LABEL;
-use harness::{ControlPlane, Namespace, Reconciler, Webhook, wait};
+use harness::{ControlPlane, Namespace, Webhook, wait};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{ListParams, Patch, PatchParams};
@@ -49,8 +49,7 @@ fn the_label_tells_the_truth_soon_without_the_webhook() {
 fn the_label_tells_the_truth_soon_with_the_webhook() {
     let plane = ControlPlane::shared();
     let scene = Scene::new(plane);
-    let user = Reconciler::user();
-    let _webhook = Webhook::start(plane, "drift", &[&format!("--marker={user}")]);
+    let _webhook = Webhook::start(plane, "drift", &[]);
     let reconciler = scene.reconciler();
     scene.label(&format!("{LABEL}=drift"));
     scene.label("imgauto.dev/mode=enforce");

@@ -93,7 +93,7 @@ pub fn standings<'a>(
         .map(|slot| {
             let seen = Seen::new(*slot);
             let marker = marker(slot);
-            let container = known.container(workload, &seen, marker);
+            let container = known.container(Declared::of(workload, slot), &seen, marker);
             let dependencies = container.dependencies().collect();
             let finding = known.assess(workload, &seen, marker);
             let image = seen.image.as_ref().ok();
@@ -140,11 +140,10 @@ pub fn label<'r>(
 impl<'a> Known<'a> {
     fn container(
         &self,
-        workload: &Workload<'a>,
+        declared: Declared<'a>,
         seen: &'a Seen<'a>,
         marker: Option<Marker<'a>>,
     ) -> Container<'a> {
-        let declared = Declared::of(workload, &seen.slot);
         let wishes = self.namespace.wishes;
         Container {
             namespace: self.namespace.name,
@@ -164,7 +163,8 @@ impl<'a> Known<'a> {
         seen: &'a Seen<'a>,
         marker: Option<Marker<'a>>,
     ) -> Finding<'a> {
-        let container = self.container(workload, seen, marker);
+        let declared = Declared::of(workload, &seen.slot);
+        let container = self.container(declared, seen, marker);
         let (labels, image) = (container.namespace_labels, container.image);
         let tie = self.catalog.index().tie(&container);
         let choice = match tie {

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use harness::control_plane::Write;
 use harness::population::wait_until;
-use harness::program::{kubectl, run};
+use harness::program::run;
 use harness::reconciler::ReconcilerOptions;
-use harness::{ControlPlane, Namespace, Reconciler, checkout, wait};
+use harness::webhook::{apply, manifests};
+use harness::{ControlPlane, Namespace, Reconciler, wait};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Event;
 use kube::api::{ListParams, Patch, PatchParams};
@@ -26,14 +27,11 @@ pub(super) const DRIFT: &str = "imgauto.dev/drift";
 pub(super) const IMAGE: &str = "ghcr.io/acme/web";
 
 /// Gives the reconciler the rights that come with the webhook.
-pub(super) fn grant(plane: &ControlPlane) {
+fn grant(plane: &ControlPlane) {
     plane.install_manifests();
-    let file = checkout().join("manifests/webhook/drift-rbac.yaml");
-    let home = tempfile::tempdir().unwrap();
-    let mut apply = kubectl(home.path());
-    apply.env("KUBECONFIG", plane.kubeconfig());
-    apply.args(["apply", "--server-side", "--force-conflicts", "--filename"]);
-    run(apply.arg(file));
+    let rights = manifests().iter();
+    let rights = rights.filter(|object| object["metadata"]["name"] == "imgauto-drift");
+    rights.for_each(|object| apply(plane, object.clone()));
 }
 
 /// A namespace in which a policy for `ghcr.io/acme/web` has chosen 1.9.0 from 1.x.
