@@ -60,10 +60,11 @@ fn the_defaults_are_those_of_flux() {
             duration: hour
         }
     );
-    assert_eq!(
-        format!("{:?}", settings.options),
-        format!("{:?}", Options::default())
-    );
+    let options = Options {
+        own_namespace: settings.runtime_namespace.clone(),
+        ..Options::default()
+    };
+    assert_eq!(format!("{:?}", settings.options), format!("{options:?}"));
     assert_eq!(parse(&[]).log_level(), LevelFilter::INFO);
     assert_eq!(parse(&[]).log_encoding(), Encoding::Json);
     assert!(idle(&[]).is_empty());
