@@ -20,6 +20,45 @@ use crate::{ImagePolicy, ImageRepository};
 /// How long the choice of a policy that fails can be relied on: a registry may be away for a night.
 pub const RELIANCE: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// A policy, and what its spec comes to.
+#[derive(Clone, Debug)]
+pub struct KnownPolicy {
+    policy: ImagePolicy,
+    rule: Option<Arc<Policy>>,
+}
+
+impl KnownPolicy {
+    /// Reads a policy; a rule is compiled only if it is another one than before.
+    pub fn new(policy: ImagePolicy, before: Option<&Self>) -> Self {
+        let same = before.filter(|before| before.policy.spec == policy.spec);
+        let rule = match same {
+            Some(before) => before.rule.clone(),
+            None => Policy::try_from(&policy.spec).ok().map(Arc::new),
+        };
+        Self { policy, rule }
+    }
+
+    /// Namespace and name of the ImageRepository that it names.
+    pub fn repository(&self) -> (String, String) {
+        let own = self
+            .policy
+            .metadata
+            .namespace
+            .as_deref()
+            .unwrap_or_default();
+        let reference = &self.policy.spec.image_repository_ref;
+        (
+            reference.namespace_or(own).to_owned(),
+            reference.name.clone(),
+        )
+    }
+
+    /// Makes its entry, as it stands at `now`; `repository` is the one that it names, if that is there.
+    pub fn entry(&self, repository: Option<&ImageRepository>, now: Timestamp) -> Entry {
+        entry(&self.policy, repository, self.rule.clone(), now)
+    }
+}
+
 /// Makes the entry of a policy, as it stands at `now`; `repository` is the one that it names, if that is there.
 ///
 /// `rule` is what the policy's spec comes to, which whoever calls this again and again keeps.
@@ -136,6 +175,25 @@ mod tests {
             let entry = entry(&policy("True"), repository, None, now);
             assert_eq!(entry.candidate.repository, None);
         }
+    }
+
+    #[test]
+    fn a_rule_is_compiled_once() {
+        let policy = |range: &str| -> ImagePolicy {
+            let mut policy = policy("True");
+            let semver = policy.spec.policy.semver.as_mut().unwrap();
+            range.clone_into(&mut semver.range);
+            policy
+        };
+        let first = KnownPolicy::new(policy("1.x"), None);
+        let same = KnownPolicy::new(policy("1.x"), Some(&first));
+        let rule = |known: &KnownPolicy| known.rule.clone().unwrap();
+        assert!(Arc::ptr_eq(&rule(&first), &rule(&same)));
+        let other = KnownPolicy::new(policy("2.x"), Some(&first));
+        assert!(!Arc::ptr_eq(&rule(&first), &rule(&other)));
+        let broken = KnownPolicy::new(policy("latest"), Some(&first));
+        assert!(broken.rule.is_none());
+        assert_eq!(first.repository(), ("apps".to_owned(), "web".to_owned()));
     }
 
     #[test]

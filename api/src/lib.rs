@@ -12,6 +12,7 @@ pub mod duration;
 pub mod git_repository;
 pub mod image_inventory;
 pub mod keys;
+pub mod marked_line;
 pub mod pod_spec;
 pub mod policy;
 pub mod reason;

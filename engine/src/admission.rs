@@ -21,6 +21,7 @@ mod tests;
 mod verdict;
 mod wording;
 
+pub use assess::{Known, Marker, Standing, label, standings};
 pub use marks::{ANNOTATION_LIMIT, Edit, Edits, Marking, Marks, mark, marks};
 pub use namespace::{Mode, Requirement, UnknownMode, Wishes};
 pub use rules::{Controller, Marked, Owned, Response, Rules};

@@ -25,6 +25,23 @@ pub struct Entry {
     pub readiness: Readiness,
 }
 
+impl Entry {
+    /// Whether the same follows from another one.
+    ///
+    /// Rules are the same if they are shared: whoever compiles one anew may have another one.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let same_rule = match (&self.rule, &other.rule) {
+            (Some(own), Some(other)) => Arc::ptr_eq(own, other),
+            (own, other) => own.is_none() && other.is_none(),
+        };
+        same_rule
+            && self.candidate == other.candidate
+            && self.latest == other.latest
+            && self.previous == other.previous
+            && self.readiness == other.readiness
+    }
+}
+
 /// All policies.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
@@ -126,6 +143,27 @@ mod tests {
         assert_eq!(choice.latest.unwrap().tag, "2");
         assert_eq!(choice.repository, policy.repository.as_ref());
         assert_eq!(catalog.len(), 2);
+    }
+
+    #[test]
+    fn an_entry_that_says_something_else_is_another() {
+        let first = entry("a", "web", "1");
+        assert!(first.is_like(&first.clone()));
+        assert!(!first.is_like(&entry("a", "web", "2")));
+        let rule = || {
+            Policy::new(&crate::policy::PolicySpec {
+                semver_range: Some("1.x"),
+                ..Default::default()
+            })
+        };
+        let with_rule = |rule: Arc<Policy>| Entry {
+            rule: Some(rule),
+            ..first.clone()
+        };
+        let shared = Arc::new(rule().unwrap());
+        let one = with_rule(Arc::clone(&shared));
+        assert!(one.is_like(&with_rule(shared)) && !one.is_like(&first));
+        assert!(!one.is_like(&with_rule(Arc::new(rule().unwrap()))));
     }
 
     #[test]

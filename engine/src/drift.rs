@@ -180,7 +180,34 @@ pub fn outcome(tie: &Tie<'_>, image: Option<&Reference>, choice: Option<&Choice<
     }
 }
 
+/// The digest that an image must have where it runs; `choice` is that of the policy it is tied to, if there is one.
+///
+/// That is the one that is written down, else the one that the policy knows of its tag. `None` if nobody knows it.
+pub fn wanted_digest<'a>(image: &'a Reference, choice: Option<&'a Choice<'a>>) -> Option<&'a str> {
+    image.digest().or_else(|| {
+        let choice = choice.filter(|choice| choice.covers(image))?;
+        let latest = choice
+            .latest
+            .filter(|latest| image.tag() == Some(&latest.tag))?;
+        latest.digest.as_deref()
+    })
+}
+
+/// The digest in the `imageID` of a container's status: `docker.io/library/nginx@sha256:…`.
+///
+/// The bare `sha256:…` that some runtimes tell is the id of their own copy and no digest that a registry knows.
+pub fn running_digest(image_id: &str) -> Option<&str> {
+    let (_, digest) = image_id.rsplit_once('@')?;
+    Some(digest).filter(|digest| digest.contains(':'))
+}
+
 impl Choice<'_> {
+    fn covers(&self, image: &Reference) -> bool {
+        let repository = self.repository;
+        self.readiness == Readiness::Ready
+            && repository.is_some_and(|repository| image.same_repository(repository))
+    }
+
     fn outcome(&self, image: &Reference) -> Outcome {
         match self.repository {
             None => return Outcome::NotReady,

@@ -48,6 +48,56 @@ pub struct Container<'a> {
     pub last_resort: LastResort,
 }
 
+/// Something of which the tie of a container depends: another tie may come of it when a policy has it, or no longer has.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Dependency {
+    /// A policy's name.
+    Policy {
+        /// The namespace.
+        namespace: String,
+        /// The name in it.
+        name: String,
+    },
+    /// A policy's repository.
+    Repository {
+        /// The host, normalised.
+        host: String,
+        /// The path on it, normalised.
+        path: String,
+    },
+}
+
+impl Dependency {
+    fn policy(namespace: &str, name: &str) -> Self {
+        Self::Policy {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        }
+    }
+
+    fn repository(host: String, path: &str) -> Self {
+        Self::Repository {
+            host,
+            path: path.to_owned(),
+        }
+    }
+}
+
+impl Container<'_> {
+    /// What its tie depends on, besides the labels of its namespace.
+    pub fn dependencies(&self) -> impl Iterator<Item = Dependency> {
+        let said = [self.stated, self.default].into_iter().flatten();
+        let said = said.map(str::trim).filter(|text| *text != OPTED_OUT);
+        let said = said.map(|text| split(text, self.namespace));
+        let named = self.marker.into_iter().chain(said);
+        let named = named.map(|(namespace, name)| Dependency::policy(namespace, name));
+        let repository = self
+            .image
+            .map(|image| Dependency::repository(image.host().into_owned(), image.repository()));
+        named.chain(repository)
+    }
+}
+
 /// What happens when neither a word nor a permission ties a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LastResort {
@@ -132,13 +182,32 @@ impl PartialEq for Several<'_> {
 impl Eq for Several<'_> {}
 
 impl Candidate {
-    fn grants_to(&self, labels: &BTreeMap<String, String>) -> bool {
-        self.grants.iter().any(|grant| {
-            grant
-                .iter()
-                .all(|(key, value)| labels.get(key) == Some(value))
-        })
+    /// What the ties that lead to it depend on: its name and its repository.
+    pub fn dependencies(&self) -> impl Iterator<Item = Dependency> {
+        let policy = Dependency::policy(&self.namespace, &self.name);
+        let repository = self.repository.as_ref();
+        let repository = repository.map(|repository| {
+            Dependency::repository(repository.host().into_owned(), repository.repository())
+        });
+        std::iter::once(policy).chain(repository)
     }
+
+    /// Whether a namespace with these labels may use it although it belongs to another one.
+    pub fn grants_to(&self, labels: &BTreeMap<String, String>) -> bool {
+        is_granted(&self.grants, labels)
+    }
+}
+
+/// Whether one of the grants lets in a namespace with these labels.
+pub fn is_granted<'a>(
+    grants: impl IntoIterator<Item = &'a Grant>,
+    labels: &BTreeMap<String, String>,
+) -> bool {
+    let mut grants = grants.into_iter();
+    grants.any(|grant| {
+        let mut wanted = grant.iter();
+        wanted.all(|(key, value)| labels.get(key) == Some(value))
+    })
 }
 
 /// All policies, by name and by repository.

@@ -4,6 +4,7 @@
 
 use api::WorkloadKind;
 use engine::delivery::{Judgement, Seen};
+use engine::drift::Label;
 pub(crate) use engine::rollout::Ending;
 use engine::rollout::Rollout;
 use jiff::Timestamp;
@@ -65,6 +66,8 @@ pub(crate) struct Row {
     pub(crate) role: Role,
     /// The image, as the workload's spec names it.
     pub(crate) image: String,
+    /// How it stands to its policy, in the words of the label that workloads are marked with.
+    pub(crate) drift: Label,
     /// The policy that looks after the image.
     pub(crate) policy: Option<Tie>,
     /// What the policy chose.

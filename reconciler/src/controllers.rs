@@ -11,7 +11,7 @@ use crate::cluster::{Options, Shared};
 use crate::process::Work;
 use crate::scan::Repositories;
 use crate::writers::{self, Writers};
-use crate::{automation, policy, scan};
+use crate::{automation, drift, policy, scan};
 
 /// Runs the controllers until they are told to end.
 ///
@@ -31,7 +31,8 @@ pub async fn run(shared: Arc<Shared>, work: Work, limits: CacheLimits) {
             (scans, stop.clone()),
         ),
         policy::run(Arc::clone(&shared), repositories, (policies, stop.clone())),
-        automation::run(shared, writers, logins, automations, work.ending),
+        drift::run(Arc::clone(&shared), stop.clone()),
+        automation::run(shared, writers, logins, automations, work.ending.clone()),
     );
 }
 

@@ -24,6 +24,7 @@ use crate::process::Sync;
 use crate::process::logs::reconcile_span;
 use crate::resources::ObjectKey;
 
+pub(crate) mod table;
 #[cfg(test)]
 mod tests;
 

@@ -5,6 +5,7 @@ pub mod chain;
 pub mod cloud;
 pub mod cluster;
 pub mod controllers;
+pub mod drift;
 pub mod events;
 pub mod feed;
 pub mod git;

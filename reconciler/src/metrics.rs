@@ -17,9 +17,12 @@ use prometheus_client::metrics::histogram::{
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+mod marks;
 mod process;
 #[cfg(test)]
 mod tests;
+
+pub use marks::{MarkResult, Marks};
 
 /// How many buckets there are for the time of a reconcile, from 10 ms to half an hour: those of Flux.
 const RECONCILE_BUCKETS: u16 = 10;
@@ -188,6 +191,7 @@ struct Families {
     markers_found: Family<AutomationLabels, Gauge>,
     markers_unresolved: Family<AutomationLabels, Gauge>,
     events_dropped: Family<SinkLabels, Counter>,
+    marks: Marks,
 }
 
 impl Metrics {
@@ -222,6 +226,11 @@ impl Metrics {
             self.families.markers_found.remove(&labels);
             self.families.markers_unresolved.remove(&labels);
         }
+    }
+
+    /// What is counted of the marks of workloads.
+    pub fn marks(&self) -> &Marks {
+        &self.families.marks
     }
 
     /// A registry was asked for all tags of a repository.
@@ -365,6 +374,7 @@ impl Families {
             markers_found: Family::default(),
             markers_unresolved: Family::default(),
             events_dropped: Family::default(),
+            marks: Marks::default(),
         }
     }
 
@@ -378,6 +388,7 @@ impl Families {
         own.register("build", "What is running", Info::new(version));
         self.register_registries(own);
         self.register_git(own);
+        self.marks.register(own);
         let events = self.events_dropped.clone();
         own.register("events_dropped", "Events nobody was told", events);
         registry

@@ -10,6 +10,7 @@ mod completion;
 mod connection;
 mod crowd;
 mod delivery;
+mod drift;
 mod flux_cli;
 mod getting_started;
 mod ground;

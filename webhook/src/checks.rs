@@ -3,8 +3,6 @@
 //! What the API server cannot see for itself is looked at: ranges, patterns, templates, references. An object that is
 //! wrong already may be written again with the same mistake, so that it can be labelled, suspended and deleted.
 
-use std::collections::BTreeMap;
-
 use api::{ImagePolicy, ImageRepository, ImageUpdateAutomation};
 use engine::pattern::{Pattern, PatternError};
 use engine::range::{Range, RangeError};
@@ -203,13 +201,4 @@ fn cut(text: &str, limit: usize) -> String {
         true => shown.chars().take(limit - 1).chain(['…']).collect(),
         false => shown,
     }
-}
-
-/// Whether the labels of a namespace are those of one of the sets.
-fn admits(access: &[BTreeMap<String, String>], labels: &BTreeMap<String, String>) -> bool {
-    access.iter().any(|wanted| {
-        wanted
-            .iter()
-            .all(|(key, value)| labels.get(key) == Some(value))
-    })
 }

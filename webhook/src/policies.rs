@@ -8,11 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use api::ImagePolicy;
+use api::catalog::KnownPolicy;
 use arc_swap::{ArcSwapOption, Guard};
 use engine::admission::{Knowledge, Wishes};
 use engine::catalog::Catalog;
-use engine::policy::Policy;
 use k8s_openapi::jiff::Timestamp;
 
 mod listing;
@@ -138,39 +137,6 @@ impl Policies {
     }
 }
 
-/// A policy, and what its spec comes to.
-#[derive(Clone, Debug)]
-struct KnownPolicy {
-    policy: ImagePolicy,
-    rule: Option<Arc<Policy>>,
-}
-
-impl KnownPolicy {
-    /// Reads a policy; a rule is compiled only if it is another one than before.
-    fn new(policy: ImagePolicy, before: Option<&Self>) -> Self {
-        let same = before.filter(|before| before.policy.spec == policy.spec);
-        let rule = match same {
-            Some(before) => before.rule.clone(),
-            None => Policy::try_from(&policy.spec).ok().map(Arc::new),
-        };
-        Self { policy, rule }
-    }
-
-    fn repository(&self) -> Key {
-        let own = self
-            .policy
-            .metadata
-            .namespace
-            .as_deref()
-            .unwrap_or_default();
-        let reference = &self.policy.spec.image_repository_ref;
-        (
-            reference.namespace_or(own).to_owned(),
-            reference.name.clone(),
-        )
-    }
-}
-
 /// The entries of the catalog, as they stand at `now`.
 fn catalog(
     policies: &BTreeMap<Key, KnownPolicy>,
@@ -179,7 +145,7 @@ fn catalog(
 ) -> Catalog {
     Catalog::new(policies.values().map(|known| {
         let repository = repositories.get(&known.repository());
-        api::catalog::entry(&known.policy, repository, known.rule.clone(), now)
+        known.entry(repository, now)
     }))
 }
 
@@ -212,30 +178,5 @@ mod tests {
         assert_eq!(policies.lost_for(Watched::Namespaces, later), None);
         policies.heard(Watched::Policies);
         assert_eq!(policies.knowledge(later), Knowledge::Fresh);
-    }
-
-    #[test]
-    fn a_rule_is_compiled_once() {
-        let policy = |range: &str| -> ImagePolicy {
-            serde_json::from_value(serde_json::json!({
-                "apiVersion": "image.toolkit.fluxcd.io/v1",
-                "kind": "ImagePolicy",
-                "metadata": { "namespace": "apps", "name": "web" },
-                "spec": { "imageRepositoryRef": { "name": "web" }, "policy": { "semver": { "range": range } } },
-            }))
-            .unwrap()
-        };
-        let first = KnownPolicy::new(policy("1.x"), None);
-        let same = KnownPolicy::new(policy("1.x"), Some(&first));
-        let rule = |known: &KnownPolicy| known.rule.clone().unwrap();
-        assert!(Arc::ptr_eq(&rule(&first), &rule(&same)));
-        let other = KnownPolicy::new(policy("2.x"), Some(&first));
-        assert!(!Arc::ptr_eq(&rule(&first), &rule(&other)));
-        assert!(
-            KnownPolicy::new(policy("latest"), Some(&first))
-                .rule
-                .is_none()
-        );
-        assert_eq!(first.repository(), ("apps".to_owned(), "web".to_owned()));
     }
 }

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::assess::{Known, Seen};
-use super::{
-    Knowledge, List, Marked, Mode, Namespace, Part, Review, Rules, Slot, Texts, Workload, keys,
-};
+use super::{Knowledge, List, Mode, Namespace, Part, Review, Rules, Slot, Texts, Workload, keys};
 use crate::catalog::Catalog;
 use crate::drift::Label;
 
@@ -82,7 +80,7 @@ pub fn marks(
             knowledge,
         };
         let seen = Seen::new(*slot);
-        let finding = known.assess(workload, &seen);
+        let finding = known.assess(workload, &seen, None);
         drift = drift.max(known.label(finding.outcome));
         if let (Some(policy), Some(key)) = (finding.policy(), keys::resolved(slot)) {
             let name = format!("{}/{}", policy.namespace, policy.name);
@@ -133,16 +131,15 @@ pub fn mark(
 
 fn is_marked(review: &Review<'_>, rules: &Rules) -> bool {
     let known_as_off = review.namespace.wishes.is_some() && review.namespace.mode == Mode::Off;
-    rules.marked == Marked::Yes
+    rules.marks(review.namespace.name, review.object.owner)
         && review.part == Part::Whole
-        && review.object.owner.is_none()
         && rules.marker.as_deref() != Some(review.requester.user)
         && !known_as_off
         && !rules.exempts(review)
 }
 
 /// The images that belong to the workload for good.
-fn lasting<'a>(workload: &Workload<'a>) -> impl Iterator<Item = &'a Slot<'a>> + use<'a> {
+pub(super) fn lasting<'a>(workload: &Workload<'a>) -> impl Iterator<Item = &'a Slot<'a>> + use<'a> {
     let slots = workload.slots.iter();
     slots.filter(|slot| slot.list != List::EphemeralContainers)
 }

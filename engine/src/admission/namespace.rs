@@ -60,7 +60,7 @@ pub enum Requirement {
 }
 
 /// What the labels and annotations of a namespace ask for, read once.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wishes {
     /// All of its labels, which policies are granted by.
     pub labels: BTreeMap<String, String>,

@@ -117,6 +117,13 @@ impl Default for Rules {
 }
 
 impl Rules {
+    /// Whether a workload that this controls is marked in a namespace that asks for it.
+    ///
+    /// Only what nobody controls is: pods and ReplicaSets that are made from a template are as numerous as short-lived.
+    pub fn marks(&self, namespace: &str, owner: Option<Owner<'_>>) -> bool {
+        self.marked == Marked::Yes && owner.is_none() && !self.exempt_namespaces.contains(namespace)
+    }
+
     /// Whether a request is none of our business. Goes by what the API server knows, never by what was submitted alone.
     pub(super) fn exempts(&self, review: &Review<'_>) -> bool {
         let node = || review.requester.is_in(NODES);

@@ -1,5 +1,6 @@
 mod marks;
 mod properties;
+mod standings;
 mod verdict;
 
 use std::borrow::Cow;

@@ -128,7 +128,7 @@ pub fn judge(
     };
     let findings: Vec<Finding<'_>> = introduced
         .iter()
-        .map(|seen| known.assess(&review.object, seen))
+        .map(|seen| known.assess(&review.object, seen, None))
         .collect();
     let objections = findings
         .iter()

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use api::ImageUpdateAutomation;
 use api::condition::CommonStatus as _;
+use api::marked_line::lies_below;
 use engine::branch::Reference;
 use engine::delivery::{AutomationFacts, Push, Selects};
 use engine::path::clamp;
@@ -11,7 +12,7 @@ use kube::core::{Selector, SelectorExt as _};
 use reconciler::resources::ObjectKey;
 
 use super::appliers::{Appliers, reference};
-use super::lines::{lies_below, name, path_of};
+use super::lines::{name, path_of};
 use super::world::{World, condition_of, latest};
 use super::{Committed, Origin};
 

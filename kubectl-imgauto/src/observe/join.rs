@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use api::marked_line::policy_of;
+use engine::admission::keys::{DRIFT, MODE};
 use engine::delivery::{
     self, Admission, AutomationFacts, Care, Facts, Known, MarkerFacts, Name, RunningFacts, Seen,
     Selects, Setter, Waiting, WorkloadFacts, judge,
 };
+use engine::drift::Label;
 use engine::image::Reference;
 use engine::tie;
 use kube::Client;
@@ -27,10 +30,7 @@ use super::{
 };
 use crate::commands::why::fix;
 
-/// The label of a namespace that says how the webhook looks at its workloads.
-const MODE: &str = "imgauto.dev/mode";
-/// The label by which the webhook marks workloads.
-const DRIFT: &str = "imgauto.dev/drift";
+mod labels;
 
 /// All that was seen.
 pub(super) struct Join<'a> {
@@ -51,6 +51,7 @@ struct Draft<'a> {
     /// The place of its workload in the fleet.
     at: usize,
     image: &'a SeenImage,
+    label: Label,
     care: Care,
     tie: Option<Tie>,
     markers: Seen<MarkerFacts>,
@@ -77,9 +78,10 @@ impl<'a> Join<'a> {
             let path = applied
                 .present()
                 .and_then(|applied| applied.path.as_deref());
-            for image in &workloads[at].images {
+            let labels = labels::of(self, &workloads[at]);
+            for (image, label) in workloads[at].images.iter().zip(labels) {
                 let place = drafts.len();
-                drafts.extend(self.draft((place, at), image, path));
+                drafts.extend(self.draft((place, at), (image, label), path));
             }
         }
         self.find_unmarked(&mut drafts);
@@ -171,7 +173,7 @@ impl<'a> Join<'a> {
     fn draft(
         &self,
         (place, at): (usize, usize),
-        image: &'a SeenImage,
+        (image, label): (&'a SeenImage, Label),
         path: Option<&str>,
     ) -> Option<Draft<'a>> {
         let seen = &self.fleet.workloads[at];
@@ -188,6 +190,7 @@ impl<'a> Join<'a> {
             place,
             at,
             image,
+            label,
             care,
             tie,
             markers,
@@ -197,11 +200,9 @@ impl<'a> Join<'a> {
 
     /// Ties a container to its policy: by its marker, else by annotations, else by names.
     fn care(&self, seen: &SeenWorkload, image: &SeenImage, own: &[&Line]) -> (Care, Option<Tie>) {
-        let index = &self.world.index;
+        let index = self.world.catalog.index();
         let reference = Reference::parse(&image.image).ok();
-        let marked = own.first().map(|line| &line.policy);
-        let agreed = marked.filter(|policy| own.iter().all(|line| line.policy == **policy));
-        let marker = agreed.map(|policy| (policy.namespace.as_str(), policy.name.as_str()));
+        let marker = policy_of(own);
         // A marker that does not work still says what was meant, if there is such a policy.
         let covers = |namespace: &str, name: &str| {
             let repository = index
@@ -220,9 +221,7 @@ impl<'a> Join<'a> {
         let annotation = |domain: &str| seen.annotations.get(&format!("{domain}/{}", image.name));
         let stated = match image.role {
             Role::Volume => annotation("volume-policy.imgauto.dev"),
-            Role::Main | Role::Init | Role::Sidecar => {
-                annotation("policy.imgauto.dev").or_else(|| annotation("resolved.imgauto.dev"))
-            }
+            Role::Main | Role::Init | Role::Sidecar => annotation("policy.imgauto.dev"),
         };
         let mut container = tie::Container {
             namespace: &seen.workload.namespace,
@@ -357,6 +356,7 @@ impl<'a> Join<'a> {
             container: draft.image.name.clone(),
             role: draft.image.role,
             image: draft.image.image.clone(),
+            drift: draft.label,
             policy: draft.tie.take(),
             wanted: policy.present().and_then(|seen| seen.wanted.clone()),
             git: draft.committed.take(),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use api::image_inventory::{Inventory, InventoryEntry, InventoryField};
+use api::marked_line::{MarkedLine, Place, behind, lies_below, nearest};
 use api::{ImageInventory, ImageUpdateAutomation};
 use engine::delivery::{Marker, MarkerFacts, Name, Seen, Site, Stray};
 use engine::image::Reference;
@@ -17,10 +18,8 @@ use super::world::SeenPolicy;
 use super::{Committed, Origin};
 
 mod marked;
-mod place;
 mod stray;
 
-use place::Place;
 pub(super) use stray::path_of;
 
 /// How many lines of other containers are told of one policy: they are shown, and decide nothing.
@@ -40,6 +39,29 @@ pub(super) struct Line {
     pub(super) commit: Option<String>,
     /// The automation that looks after it, if one says so.
     pub(super) automation: Option<ObjectKey>,
+}
+
+impl MarkedLine for Line {
+    fn place(&self) -> &Place {
+        &self.place
+    }
+
+    fn file(&self) -> &str {
+        &self.file
+    }
+
+    fn value(&self) -> &str {
+        &self.value
+    }
+
+    fn policy(&self) -> (&str, &str) {
+        (&self.policy.namespace, &self.policy.name)
+    }
+
+    fn kept_in(&self) -> Option<&str> {
+        let automation = self.automation.as_ref();
+        automation.map(|key| key.namespace.as_str())
+    }
 }
 
 /// A marker that cannot work, and what it stands on.
@@ -230,23 +252,7 @@ impl Lines {
     ) -> Vec<&Line> {
         let named = self.by_workload.get(&seen.workload.name);
         let named = named.into_iter().flatten().map(|at| &self.lines[*at]);
-        let fitting: Vec<_> = named
-            .filter(|line| line.place.is(seen, image, &line.value))
-            .collect();
-        // The same names may stand in the manifests of several clusters and teams, and mostly without a namespace. What
-        // then ties a line to this workload is where it lies, whose it is, or that it holds the same image.
-        let lies_near = |line: &&Line| lies_below(&line.file, path);
-        let is_beside = |line: &&Line| {
-            let automation = line.automation.as_ref();
-            automation.is_some_and(|key| key.namespace == seen.workload.namespace)
-        };
-        let is_alike = |line: &&Line| place::is_same_repository(&line.value, &image.image);
-        let related = fitting.into_iter().filter(|line| {
-            let named = line.place.names_namespace() || line.automation.is_none();
-            named || lies_near(line) || is_beside(line) || is_alike(line)
-        });
-        let named = nearest(related.collect(), |line| line.place.names_namespace());
-        nearest(nearest(nearest(named, lies_near), is_beside), is_alike)
+        behind(named, &seen.spot(image), path)
     }
 
     /// The lines of a policy that hold values, not the images of workloads.
@@ -314,7 +320,7 @@ impl Lines {
             named.filter(move |at| {
                 let lost = &self.lost[*at];
                 let is_told_by_its_own = policy.is_some_and(|policy| lost.is_told_in(policy));
-                lost.place.is(seen, image, &image.image)
+                lost.place.is(&seen.spot(image), &image.image)
                     && (is_told_by_its_own || lost.is_near(seen))
             })
         });
@@ -385,7 +391,7 @@ impl Lines {
     ) -> Option<(&str, &str)> {
         let named = self.lost_by_workload.get(&seen.workload.name);
         let named = named.into_iter().flatten().map(|at| &self.lost[*at]);
-        let mut on_it = named.filter(|lost| lost.place.is(seen, image, &image.image));
+        let mut on_it = named.filter(|lost| lost.place.is(&seen.spot(image), &image.image));
         on_it.find_map(|lost| {
             let mut parts = lost.stray.setter.split(':');
             let (namespace, name) = parts.next().zip(parts.next())?;
@@ -437,22 +443,6 @@ fn digest_in(line: &Line) -> Option<String> {
         InventoryField::Name | InventoryField::Tag => None,
     };
     digest.filter(|digest| !digest.is_empty())
-}
-
-/// Those for which something holds; all if it holds for none.
-fn nearest<'a>(lines: Vec<&'a Line>, holds: impl Fn(&&'a Line) -> bool) -> Vec<&'a Line> {
-    let near: Vec<_> = lines.iter().copied().filter(&holds).collect();
-    if near.is_empty() { lines } else { near }
-}
-
-/// Whether a file lies in a directory, from the root of the repository; everything lies in the root.
-pub(super) fn lies_below(file: &str, directory: Option<&str>) -> bool {
-    directory.is_some_and(|directory| {
-        directory.is_empty()
-            || file
-                .strip_prefix(directory)
-                .is_some_and(|rest| rest.starts_with('/'))
-    })
 }
 
 fn marker(line: &Line, site: Site) -> Marker {

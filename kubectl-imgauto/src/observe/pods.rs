@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use engine::admission::{List, Slot};
+use engine::drift::running_digest;
 use engine::image::Reference;
 use jiff::Timestamp;
 use serde::de::IgnoredAny;
@@ -38,6 +40,9 @@ enum Life {
 #[derive(Debug)]
 struct SeenContainer {
     name: Arc<str>,
+    list: List,
+    /// The image as the spec names it.
+    written: Arc<str>,
     /// The image as the status names it, or as the spec does where the status has none that can be read.
     image: Arc<str>,
     digest: Option<Arc<str>>,
@@ -130,10 +135,13 @@ impl SeenContainer {
             Some(_) => &status.image,
             None => &spec.image,
         };
-        let digest = digest_of(&status.image_id).or_else(|| digest_of(image));
+        let digest = running_digest(&status.image_id).or_else(|| running_digest(image));
         let waiting = status.state.waiting.as_ref();
+        let slot = spec.slot();
         Self {
-            name: texts.keep(&spec.name),
+            name: texts.keep(slot.name),
+            list: slot.list,
+            written: texts.keep(slot.image),
             digest: digest.map(|digest| texts.keep(digest)),
             image: texts.keep(image),
             is_ready: status.ready,
@@ -142,13 +150,6 @@ impl SeenContainer {
                 .map(|waiting| Box::new((waiting.reason.clone(), waiting.message.clone()))),
         }
     }
-}
-
-/// The digest in an image or `imageID`: `docker.io/library/nginx@sha256:…`. The bare `sha256:…` that some runtimes tell is the id
-/// of their own copy and no digest that a registry knows.
-fn digest_of(image_id: &str) -> Option<&str> {
-    let (_, digest) = image_id.rsplit_once('@')?;
-    Some(digest).filter(|digest| digest.contains(':'))
 }
 
 /// The pods by the UID of what controls them.
@@ -206,6 +207,21 @@ pub(super) struct WaitingImage {
     pub(super) message: String,
     pub(super) image: String,
     pub(super) pods: u32,
+}
+
+/// The containers of the pods that live and whose images are known by digest: where the image is written, and the digest.
+pub(super) fn digests<'a>(batches: &[Batch<'a>]) -> impl Iterator<Item = (Slot<'a>, &'a str)> {
+    let pods = batches.iter().flat_map(|batch| batch.pods);
+    let living = pods.filter(|pod| pod.life == Life::Lives);
+    let containers = living.flat_map(|pod| &pod.containers);
+    containers.filter_map(|container| {
+        let slot = Slot {
+            list: container.list,
+            name: &container.name,
+            image: &container.written,
+        };
+        Some((slot, container.digest.as_deref()?))
+    })
 }
 
 /// Counts what the container `name` runs in some pods.

@@ -1,6 +1,8 @@
 //! The workloads that were seen, and the images in their specs.
 
 use api::WorkloadKind;
+use api::marked_line::Spot;
+use engine::admission::{List, Slot};
 use engine::rollout;
 use jiff::Timestamp;
 
@@ -35,7 +37,32 @@ pub(super) struct SeenImage {
     pub(super) image: String,
 }
 
+impl SeenImage {
+    /// The image, as the engine sees it.
+    pub(super) fn slot(&self) -> Slot<'_> {
+        Slot {
+            list: match self.role {
+                Role::Main => List::Containers,
+                Role::Init | Role::Sidecar => List::InitContainers,
+                Role::Volume => List::Volumes,
+            },
+            name: &self.name,
+            image: &self.image,
+        }
+    }
+}
+
 impl SeenWorkload {
+    /// Where an image of it stands.
+    pub(super) fn spot<'a>(&'a self, image: &'a SeenImage) -> Spot<'a> {
+        Spot {
+            kind: self.workload.kind,
+            namespace: &self.workload.namespace,
+            name: &self.workload.name,
+            slot: image.slot(),
+        }
+    }
+
     /// Reads an object of a kind that has a template.
     pub(super) fn of(kind: WorkloadKind, mut object: Templated) -> Self {
         let pods = match object.spec.job_template.take() {

@@ -1,18 +1,19 @@
 //! What decides about images: repositories, policies, automations, and what is known of the lines of Git.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use api::condition::{self, CommonStatus as _};
 use api::policy::ImageRef;
-use api::repository::AccessFrom;
 use api::{ImageInventory, ImagePolicy, ImageRepository, ImageUpdateAutomation};
+use engine::admission::Wishes;
+use engine::catalog::Catalog;
 use engine::change::LatestRef;
 use engine::delivery::{
     Condition, ConditionStatus, Name, PolicyFacts, RepositoryFacts, ScanFacts, Seen,
 };
-use engine::image::Repository;
-use engine::tie::{Candidate, Index};
+use engine::policy::{Policy, PolicyError};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{self, Time};
 use kube::core::Resource;
@@ -31,8 +32,8 @@ pub(super) struct World {
     pub(super) now: Timestamp,
     pub(super) repositories: Objects<RepositoryFacts>,
     pub(super) policies: Objects<SeenPolicy>,
-    /// Finds the policy of an image.
-    pub(super) index: Index,
+    /// Finds the policy of an image, and what it chose.
+    pub(super) catalog: Catalog,
     pub(super) automations: Objects<ImageUpdateAutomation>,
     pub(super) inventories: Objects<ImageInventory>,
     /// The labels of namespaces, as far as they may be seen.
@@ -86,18 +87,18 @@ impl World {
             &inventories.hidden,
         ];
         missing.extend(hidden.into_iter().flatten().cloned());
-        let candidates = policies.found.iter().map(|(key, policy)| {
-            let of = repository_of(key, policy);
-            candidate(key, repositories.found.get(&of))
-        });
-        let index = Index::new(candidates);
+        let mut entries = Vec::new();
         let seen = policies.map(|key, policy| {
             let of = repository_of(key, &policy);
-            SeenPolicy::of(key, policy, repositories.found.get(&of), now)
+            let repository = repositories.found.get(&of);
+            let rule = Policy::try_from(&policy.spec);
+            let usable = rule.as_ref().ok().cloned().map(Arc::new);
+            entries.push(api::catalog::entry(&policy, repository, usable, now));
+            SeenPolicy::of(key, policy, repository, rule, now)
         });
         Ok(Self {
             now,
-            index,
+            catalog: Catalog::new(entries),
             policies: seen,
             repositories: repositories.map(|key, repository| facts(key, &repository, now)),
             automations,
@@ -110,6 +111,12 @@ impl World {
     pub(super) fn labels_of(&self, namespace: &str) -> &BTreeMap<String, String> {
         static NONE: BTreeMap<String, String> = BTreeMap::new();
         self.namespaces.get(namespace).unwrap_or(&NONE)
+    }
+
+    /// What a namespace asks for; `None` if its labels are not known.
+    pub(super) fn wishes_of(&self, namespace: &str) -> Option<Wishes> {
+        let labels = self.namespaces.get(namespace)?.clone();
+        Some(Wishes::new(labels, &BTreeMap::new()))
     }
 
     /// The policy of a name.
@@ -160,23 +167,6 @@ async fn namespaces(
 fn repository_of(key: &ObjectKey, policy: &ImagePolicy) -> ObjectKey {
     let reference = &policy.spec.image_repository_ref;
     ObjectKey::new(reference.namespace_or(&key.namespace), &reference.name)
-}
-
-fn candidate(key: &ObjectKey, repository: Option<&ImageRepository>) -> Candidate {
-    let spec = repository.map(|repository| &repository.spec);
-    let selectors = |from: &AccessFrom| {
-        let selectors = from.namespace_selectors.iter();
-        selectors
-            .map(|selector| selector.match_labels.clone())
-            .collect()
-    };
-    let from = spec.and_then(|spec| spec.access_from.as_ref());
-    Candidate {
-        namespace: key.namespace.clone(),
-        name: key.name.clone(),
-        repository: spec.and_then(|spec| Repository::parse(&spec.image).ok()),
-        grants: from.map(selectors).unwrap_or_default(),
-    }
 }
 
 fn facts(key: &ObjectKey, repository: &ImageRepository, now: Timestamp) -> RepositoryFacts {
@@ -231,6 +221,7 @@ impl SeenPolicy {
         key: &ObjectKey,
         policy: ImagePolicy,
         repository: Option<&ImageRepository>,
+        rule: Result<Policy, PolicyError>,
         now: Timestamp,
     ) -> Self {
         let of = repository_of(key, &policy);
@@ -239,7 +230,6 @@ impl SeenPolicy {
         let ready = condition::find(conditions, api::keys::READY);
         let since = ready.filter(|ready| ready.status == "True");
         let since = since.map(|ready| &ready.last_transition_time);
-        let rule = engine::policy::Policy::try_from(&policy.spec);
         let chosen = status.and_then(|status| status.latest_ref.as_ref());
         let previous = status.and_then(|status| status.observed_previous_ref.as_ref());
         let scan = repository.and_then(|repository| repository.status.as_ref());
@@ -275,7 +265,7 @@ impl SeenPolicy {
 }
 
 /// The rule as people name it, and the filter if there is one.
-fn rule_text(policy: &engine::policy::Policy) -> String {
+fn rule_text(policy: &Policy) -> String {
     match &policy.filter {
         None => policy.rule.to_string(),
         Some(filter) => format!("{} of {}", policy.rule, filter.pattern.source()),

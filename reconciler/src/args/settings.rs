@@ -90,6 +90,11 @@ impl Args {
             Some(None) => return Err(SettingsError::WatchNamespace),
             namespace => namespace.flatten(),
         };
+        // Who watches one namespace runs there because of its workloads.
+        let own_namespace = match &watch_namespace {
+            None => environment.runtime_namespace.clone(),
+            Some(_) => None,
+        };
         self.work.check()?;
         let election = self.election.check()?;
         let cross_namespace = match self.cluster.no_cross_namespace_refs {
@@ -120,6 +125,7 @@ impl Args {
                 max_retry_delay: work.max_retry_delay,
                 requeue_dependency: work.requeue_dependency,
                 cross_namespace,
+                own_namespace,
                 watch_namespace,
                 label_selector: some(self.cluster.watch_label_selector),
                 gates,

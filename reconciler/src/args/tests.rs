@@ -60,10 +60,11 @@ fn the_defaults_are_those_of_flux() {
             duration: hour
         }
     );
-    assert_eq!(
-        format!("{:?}", settings.options),
-        format!("{:?}", Options::default())
-    );
+    let options = Options {
+        own_namespace: settings.runtime_namespace.clone(),
+        ..Options::default()
+    };
+    assert_eq!(format!("{:?}", settings.options), format!("{options:?}"));
     assert_eq!(parse(&[]).log_level(), LevelFilter::INFO);
     assert_eq!(parse(&[]).log_encoding(), Encoding::Json);
     assert!(idle(&[]).is_empty());
@@ -146,6 +147,7 @@ fn every_flag_reaches_its_setting() {
         requeue_dependency: Duration::from_secs(90),
         cross_namespace: CrossNamespace::Blocked,
         watch_namespace: Some("flux-system".to_owned()),
+        own_namespace: None,
         label_selector: Some("sharding.fluxcd.io/key in (a,b)".to_owned()),
         gates: Gates {
             object_level_workload_identity: true,

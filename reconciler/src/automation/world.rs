@@ -1,7 +1,5 @@
 //! What automations depend on, watched: policies and Git repositories, and whom a change of them concerns.
 
-mod table;
-
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -21,8 +19,8 @@ use super::Guarded;
 use super::policies::{Followed, PolicySeen, followed, parse_selector};
 use crate::chain::Chain;
 use crate::cluster::Shared;
+use crate::feed::table::{Change, Table};
 use crate::resources::ObjectKey;
-use table::{Change, Table};
 
 /// The policies and Git repositories there are.
 pub(super) struct World {

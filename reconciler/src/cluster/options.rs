@@ -21,6 +21,9 @@ pub struct Options {
     pub cross_namespace: CrossNamespace,
     /// The namespace that is watched; all when absent.
     pub watch_namespace: Option<String>,
+    /// The namespace the program runs in, whose workloads are not marked; `None` if it is none of those that are watched
+    /// for others.
+    pub own_namespace: Option<String>,
     /// Which objects are looked at; all when absent.
     pub label_selector: Option<String>,
     /// What is switched on and off.
@@ -88,6 +91,7 @@ impl Default for Options {
             requeue_dependency: Duration::from_secs(30),
             cross_namespace: CrossNamespace::Allowed,
             watch_namespace: None,
+            own_namespace: None,
             label_selector: None,
             gates: Gates::default(),
             default_service_account: None,

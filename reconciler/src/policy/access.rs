@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::repository::AccessFrom;
+use engine::tie::is_granted;
 
 use crate::resources::ObjectKey;
 
@@ -28,11 +29,8 @@ pub(super) fn check(
             "access denied: '{repository}' can't be accessed due to missing ACL labels on 'accessFrom'"
         ));
     };
-    let admitted = access.namespace_selectors.iter().any(|selector| {
-        let mut wanted = selector.match_labels.iter();
-        wanted.all(|(name, value)| labels.get(name) == Some(value))
-    });
-    if admitted {
+    let selectors = access.namespace_selectors.iter();
+    if is_granted(selectors.map(|selector| &selector.match_labels), labels) {
         Ok(())
     } else {
         Err(format!(

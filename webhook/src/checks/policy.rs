@@ -1,8 +1,9 @@
 use api::ImagePolicySpec;
 use engine::pattern::{Extract, Group, Pattern};
 use engine::policy::{Policy, PolicyError};
+use engine::tie::is_granted;
 
-use super::{Findings, admits, pattern_fault, quoted, range_fault};
+use super::{Findings, pattern_fault, quoted, range_fault};
 use crate::policies::Snapshot;
 
 const EXTRACT: &str = "spec.filterTags.extract";
@@ -97,7 +98,8 @@ fn reference(
         return;
     };
     let wishes = snapshot.namespaces.get(namespace);
-    if other != namespace && wishes.is_some_and(|wishes| !admits(access, &wishes.labels)) {
+    if other != namespace && wishes.is_some_and(|wishes| !is_granted(access.iter(), &wishes.labels))
+    {
         let what = format!(
             "spec.accessFrom of the ImageRepository {} does not let this namespace use it",
             quoted(&name)

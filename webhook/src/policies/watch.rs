@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use api::catalog::KnownPolicy;
 use api::{ImagePolicy, ImageRepository};
 use engine::admission::Wishes;
 use futures::stream::{self, BoxStream, StreamExt as _};
@@ -17,7 +18,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::{info, warn};
 
 use super::listing::Listing;
-use super::{KnownPolicy, Policies, Snapshot, Watched, catalog};
+use super::{Policies, Snapshot, Watched, catalog};
 use crate::chain::Chain;
 
 /// How long the API server keeps a watch open, in seconds. A connection that is dead without a word is found a little

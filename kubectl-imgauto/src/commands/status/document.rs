@@ -52,6 +52,8 @@ pub(crate) struct Item<'a> {
     /// How the policy is known: `stated` by somebody, or `guessed` from names.
     policy_certainty: Option<&'static str>,
     image: &'a str,
+    /// What it comes to in the label `imgauto.dev/drift`, whether the workload carries it or not.
+    drift: &'static str,
     wanted: Option<Choice<'a>>,
     git: Option<Commit<'a>>,
     running: Vec<Pods<'a>>,
@@ -123,6 +125,7 @@ impl<'a> Item<'a> {
                 Certainty::Guessed => "guessed",
             }),
             image: &row.image,
+            drift: row.drift.as_str(),
             wanted: row.wanted.as_ref().map(Choice::new),
             git: row.git.as_ref().map(Commit::new),
             running: row.running.iter().map(Pods::new).collect(),

@@ -2,6 +2,7 @@
 
 use api::WorkloadKind;
 use engine::delivery::{Judgement, Reason, State};
+use engine::drift::Label;
 use jiff::Timestamp;
 use reconciler::resources::ObjectKey;
 
@@ -53,6 +54,7 @@ pub(crate) fn unmanaged(namespace: &str, kind: WorkloadKind, name: &str, image: 
         container: name.to_owned(),
         role: Role::Main,
         image: image.to_owned(),
+        drift: Label::Unmanaged,
         policy: None,
         wanted: None,
         git: None,
@@ -84,6 +86,10 @@ pub(crate) fn managed(
 ) -> Row {
     let image = format!("ghcr.io/acme/{name}");
     Row {
+        drift: match wanted == applied {
+            true => Label::None,
+            false => Label::Drift,
+        },
         policy: Some(Tie {
             policy: ObjectKey::new("flux-system", name),
             certainty: Certainty::Stated,

@@ -381,6 +381,7 @@ fn a_document_holds_every_field_of_a_container() {
               "policy": "flux-system/podinfo",
               "policyCertainty": "stated",
               "image": "ghcr.io/stefanprodan/podinfo:5.0.3",
+              "drift": "none",
               "wanted": {
                 "tag": "5.0.3",
                 "digest": null,
@@ -429,7 +430,7 @@ fn what_is_not_known_is_null_in_a_document() {
         "busybox",
     )]);
     let document = serde_json::to_value(StatusReport::new(&report, &all(&report.rows))).unwrap();
-    expect![[r#"{"namespace":"default","workload":{"kind":"Pod","name":"tool"},"container":"tool","role":"container","policy":null,"policyCertainty":null,"image":"busybox","wanted":null,"git":null,"running":[],"rollout":null,"state":"Unmanaged","reason":null,"message":"","next":null}"#]].assert_eq(&document["items"][0].to_string());
+    expect![[r#"{"namespace":"default","workload":{"kind":"Pod","name":"tool"},"container":"tool","role":"container","policy":null,"policyCertainty":null,"image":"busybox","drift":"unmanaged","wanted":null,"git":null,"running":[],"rollout":null,"state":"Unmanaged","reason":null,"message":"","next":null}"#]].assert_eq(&document["items"][0].to_string());
     assert_eq!(document["complete"], true);
 }
 

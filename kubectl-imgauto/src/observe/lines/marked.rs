@@ -1,12 +1,13 @@
 //! The marked lines of a file, as somebody finds them who has the file.
 
 use api::image_inventory::InventoryField;
+use api::marked_line::Place;
 use engine::delivery::{Stray, StrayFault};
 use engine::marker::{Field, FileScan, Site};
 use reconciler::resources::ObjectKey;
 
 use super::stray::similar;
-use super::{Known, Line, Lost, Place, name};
+use super::{Known, Line, Lost, name};
 use crate::observe::automations::{Automations, Keeper};
 
 /// Sorts the markers of a file into those that work and those that cannot.

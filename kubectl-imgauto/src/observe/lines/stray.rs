@@ -2,10 +2,11 @@
 
 use api::ImageUpdateAutomation;
 use api::image_inventory::{InventoryCause, InventoryProblem};
+use api::marked_line::Place;
 use engine::delivery::{Stray, StrayFault};
 use reconciler::resources::ObjectKey;
 
-use super::{Known, Lost, Place, name};
+use super::{Known, Lost, name};
 use crate::noun::nearest;
 
 /// Reads a problem of an automation's inventory.

@@ -9,7 +9,7 @@ use crate::resources::ObjectKey;
 
 /// What is seen of each object.
 #[derive(Debug)]
-pub(super) struct Table<V> {
+pub(crate) struct Table<V> {
     objects: BTreeMap<ObjectKey, V>,
     /// The objects listed so far while the watch begins anew.
     listed: BTreeMap<ObjectKey, V>,
@@ -28,27 +28,27 @@ impl<V> Default for Table<V> {
 
 /// A change of what is seen of an object.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Change<V> {
-    pub(super) key: ObjectKey,
-    pub(super) before: Option<V>,
-    pub(super) after: Option<V>,
+pub(crate) struct Change<V> {
+    pub(crate) key: ObjectKey,
+    pub(crate) before: Option<V>,
+    pub(crate) after: Option<V>,
 }
 
 impl<V: Clone + PartialEq> Table<V> {
     /// Whether all objects have been listed once.
-    pub(super) fn is_known(&self) -> bool {
+    pub(crate) fn is_known(&self) -> bool {
         self.known
     }
 
-    pub(super) fn get(&self, key: &ObjectKey) -> Option<&V> {
+    pub(crate) fn get(&self, key: &ObjectKey) -> Option<&V> {
         self.objects.get(key)
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = &V> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &V> {
         self.objects.values()
     }
 
-    pub(super) fn of_namespace(&self, namespace: &str) -> impl Iterator<Item = (&ObjectKey, &V)> {
+    pub(crate) fn of_namespace(&self, namespace: &str) -> impl Iterator<Item = (&ObjectKey, &V)> {
         let from = ObjectKey::new(namespace, "");
         let namespace = namespace.to_owned();
         self.objects
@@ -56,22 +56,31 @@ impl<V: Clone + PartialEq> Table<V> {
             .take_while(move |(key, _)| key.namespace == namespace)
     }
 
+    /// What is seen of all objects, by name.
+    pub(crate) fn objects(&self) -> &BTreeMap<ObjectKey, V> {
+        &self.objects
+    }
+
     /// Takes an event in; the first list of all objects changes nothing for anybody.
-    pub(super) fn step<K: ResourceExt>(
+    pub(crate) fn step<K: ResourceExt>(
         &mut self,
         event: Event<K>,
         see: impl Fn(&K) -> V,
     ) -> Vec<Change<V>> {
-        let key =
-            |object: &K| ObjectKey::new(object.namespace().unwrap_or_default(), object.name_any());
+        self.take(map(event, |object| {
+            let namespace = object.namespace().unwrap_or_default();
+            (ObjectKey::new(namespace, object.name_any()), see(&object))
+        }))
+    }
+
+    /// The same for an event that tells of each object no more than its name and what is seen of it.
+    pub(crate) fn take(&mut self, event: Event<(ObjectKey, V)>) -> Vec<Change<V>> {
         match event {
-            Event::Apply(object) => {
-                let (key, after) = (key(&object), see(&object));
+            Event::Apply((key, after)) => {
                 let before = self.objects.insert(key.clone(), after.clone());
                 changed(key, before, Some(after)).into_iter().collect()
             }
-            Event::Delete(object) => {
-                let key = key(&object);
+            Event::Delete((key, _)) => {
                 let before = self.objects.remove(&key);
                 changed(key, before, None).into_iter().collect()
             }
@@ -79,8 +88,8 @@ impl<V: Clone + PartialEq> Table<V> {
                 self.listed.clear();
                 Vec::new()
             }
-            Event::InitApply(object) => {
-                self.listed.insert(key(&object), see(&object));
+            Event::InitApply((key, object)) => {
+                self.listed.insert(key, object);
                 Vec::new()
             }
             Event::InitDone => {
@@ -104,6 +113,17 @@ impl<V: Clone + PartialEq> Table<V> {
                 changes
             }
         }
+    }
+}
+
+/// The same event, with something else for the object.
+pub(crate) fn map<K, T>(event: Event<K>, make: impl FnOnce(K) -> T) -> Event<T> {
+    match event {
+        Event::Init => Event::Init,
+        Event::InitDone => Event::InitDone,
+        Event::InitApply(object) => Event::InitApply(make(object)),
+        Event::Apply(object) => Event::Apply(make(object)),
+        Event::Delete(object) => Event::Delete(make(object)),
     }
 }
 
