@@ -29,6 +29,7 @@ mod plugin_get;
 mod plugin_install;
 mod plugin_logs;
 mod plugin_verbs;
+mod plugin_webhook;
 mod running;
 mod scenarios;
 mod scenes;
