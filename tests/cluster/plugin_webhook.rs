@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use harness::program::{imgauto, kubectl, run};
+use harness::program::{imgauto, kubectl, plugin, run, run_with_input, webhook};
 use harness::{ControlPlane, Webhook, checkout};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -10,13 +10,14 @@ use tempfile::TempDir;
 use crate::plugin_install::{Desk, objects};
 use crate::stage::Answer;
 
-/// A cluster with a webhook that runs in the place of its pods.
-fn install<'a>(desk: &Desk<'a>, line: &str) -> (Webhook<'a>, String) {
+/// Does something that installs the webhook, and has one run in the place of its pods meanwhile.
+pub(crate) fn beside<'a, T>(plane: &'a ControlPlane, work: impl FnOnce() -> T) -> (Webhook<'a>, T) {
+    // Neither waits for the other to be built.
+    let _ = (plugin(), webhook());
     std::thread::scope(|scope| {
-        let plane = desk.plane;
-        let webhook = scope.spawn(move || Webhook::start_installed(plane));
-        let said = desk.does(line);
-        (webhook.join().unwrap(), said)
+        let started = scope.spawn(move || Webhook::start_installed(plane));
+        let done = work();
+        (started.join().unwrap(), done)
     })
 }
 
@@ -77,7 +78,7 @@ fn the_webhook_is_installed_once_and_refuses_nothing_on_the_way() {
         answer.stdout
     );
 
-    let (_webhook, said) = install(&desk, "install");
+    let (_webhook, said) = beside(&plane, || desk.does("install"));
     for line in [
         "✔ imgauto-reconciler: deployment ready",
         "✔ imgauto-webhook: deployment ready",
@@ -119,7 +120,9 @@ fn the_webhook_is_installed_once_and_refuses_nothing_on_the_way() {
 fn the_webhook_is_checked() {
     let plane = ControlPlane::private();
     let desk = Desk::new(&plane);
-    let (webhook, _) = install(&desk, "install --components=reconciler,webhook");
+    let (webhook, _) = beside(&plane, || {
+        desk.does("install --components=reconciler,webhook")
+    });
     let text = || desk.imgauto("check").stdout;
     let all = text();
     for line in [
@@ -164,7 +167,7 @@ fn the_webhook_is_checked() {
         "--field-manager=kustomize-controller",
         "--filename=-",
     ];
-    harness::program::run_with_input(desk.namespace.kubectl().args(apply), &applied.to_string());
+    run_with_input(desk.namespace.kubectl().args(apply), &applied.to_string());
     desk.kubectl("label --overwrite namespace default imgauto.dev/mode=Enforce");
     let short = text();
     let claim = format!(
@@ -188,7 +191,9 @@ fn the_webhook_is_checked() {
 fn uninstall_takes_the_configurations_first_and_leaves_nothing_of_the_webhook() {
     let plane = ControlPlane::private();
     let desk = Desk::new(&plane);
-    let (_webhook, _) = install(&desk, "install --components=reconciler,webhook");
+    let (_webhook, _) = beside(&plane, || {
+        desk.does("install --components=reconciler,webhook")
+    });
     desk.kubectl("-n imgauto-system get secret imgauto-webhook-ca");
     let said = desk.does("uninstall --dry-run");
     assert!(

@@ -1,5 +1,7 @@
 //! What the documents must name.
 
+use engine::admission::List;
+use engine::admission::{Mode, Slot, keys};
 use engine::delivery::{Reason, State};
 
 use crate::read;
@@ -41,4 +43,41 @@ fn states_and_reasons_are_documented_in_their_order() {
     assert_eq!(complaints(&without).len(), 2);
     let without = document.replace("\n| Drifted |", "\n| Adrift |");
     assert_eq!(complaints(&without), ["no row for Drifted"]);
+}
+
+#[test]
+fn the_keys_and_modes_of_the_webhook_are_documented() {
+    let document = read("docs/webhook.md");
+    let slot = |list: List, name| Slot {
+        list,
+        name,
+        image: "",
+    };
+    let container = slot(List::Containers, "container");
+    let volume = slot(List::Volumes, "volume");
+    let resolved = [&container, &volume].map(|slot| keys::resolved(slot).expect("it is a name"));
+    let of_slots = [&container, &volume]
+        .map(keys::stated)
+        .into_iter()
+        .chain(resolved);
+    // The name stands for whatever it is, in angle brackets.
+    let of_slots = of_slots.map(|key| {
+        let (domain, name) = key.split_once('/').expect("a key has a domain");
+        format!("{domain}/<{name}>")
+    });
+    let fixed = [
+        keys::DRIFT,
+        keys::POLICY,
+        keys::OVERRIDE,
+        keys::MODE,
+        keys::REQUIRE_POLICY,
+        keys::DEBUG_REPOSITORIES,
+    ];
+    for key in of_slots.chain(fixed.map(str::to_owned)) {
+        assert!(document.contains(&format!("| `{key}` | ")), "{key}");
+    }
+    for mode in [Mode::Off, Mode::Audit, Mode::Warn, Mode::Enforce] {
+        let row = format!("\n| `{}`", mode.as_str());
+        assert!(document.contains(&row), "{row}");
+    }
 }

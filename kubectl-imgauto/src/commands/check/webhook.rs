@@ -15,13 +15,14 @@ use kube::core::{Selector, SelectorExt as _};
 use super::reconciler::{deployment, version};
 use super::report::{Category, Finding};
 use super::seen::Seen;
+use crate::installation::Controller;
 use crate::manifests::{GUARD, MARK, WEBHOOK};
 pub(super) use seen::Webhook;
 use seen::{Authority, Claim, Configuration, Hook, Server};
 
 const HERE: Category = Category::Webhook;
 
-/// Less than an authority has left when it is renewed: whoever comes so far has not been renewed.
+/// Less than an authority that lives for a year has left when it is renewed.
 const SOON: SignedDuration = SignedDuration::from_hours(60 * 24);
 
 /// How many of the same kind are told.
@@ -92,7 +93,7 @@ fn of_server(server: &Server, now: Timestamp) -> Vec<Finding> {
                 format!("{WEBHOOK} has made no authority yet ({namespace})"),
             )
             .hint(logs(&namespace)),
-            Ok(Some(authority)) => expiry(authority, &namespace, now),
+            Ok(Some(authority)) => expiry(authority, controller, now),
         });
     }
     findings
@@ -102,7 +103,8 @@ fn logs(namespace: &str) -> String {
     format!("kubectl -n {namespace} logs deployment/{WEBHOOK}")
 }
 
-fn expiry(authority: &Authority, namespace: &str, now: Timestamp) -> Finding {
+fn expiry(authority: &Authority, controller: &Controller, now: Timestamp) -> Finding {
+    let namespace = &controller.namespace();
     let Some(end) = authority.not_after else {
         let text =
             format!("the authority of {WEBHOOK} does not say how long it counts ({namespace})");
@@ -115,7 +117,8 @@ fn expiry(authority: &Authority, namespace: &str, now: Timestamp) -> Finding {
         return Finding::bad(HERE, text).hint(logs(namespace));
     }
     let text = format!("the authority of {WEBHOOK} counts until {day} ({namespace})");
-    if left < SOON {
+    // Who has it live shorter knows better.
+    if left < SOON && controller.flag("ca-lifetime").is_none() {
         return Finding::warning(HERE, text)
             .at("it should have been renewed")
             .hint(logs(namespace));
