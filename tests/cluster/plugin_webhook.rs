@@ -82,8 +82,6 @@ fn the_webhook_is_installed_once_and_refuses_nothing_on_the_way() {
     for line in [
         "✔ imgauto-reconciler: deployment ready",
         "✔ imgauto-webhook: deployment ready",
-        "✔ ValidatingWebhookConfiguration imgauto-guard is trusted",
-        "✔ ValidatingWebhookConfiguration imgauto-guard refuses what it cannot ask about in namespaces that enforce",
     ] {
         assert!(
             said.contains(&format!("{line}\n")),
@@ -120,9 +118,16 @@ fn the_webhook_is_installed_once_and_refuses_nothing_on_the_way() {
 fn the_webhook_is_checked() {
     let plane = ControlPlane::private();
     let desk = Desk::new(&plane);
-    let (webhook, _) = beside(&plane, || {
+    let (webhook, said) = beside(&plane, || {
         desk.does("install --components=reconciler,webhook")
     });
+    // Nothing fails before it is trusted.
+    let end = "✔ ValidatingWebhookConfiguration imgauto-guard is trusted
+✔ ValidatingWebhookConfiguration imgauto-guard refuses what it cannot ask about in namespaces that enforce
+✔ install finished
+";
+    assert!(said.ends_with(end), "{said}");
+    assert_eq!(policies(&desk), ["Fail"; 3]);
     let text = || desk.imgauto("check").stdout;
     let all = text();
     for line in [
@@ -141,7 +146,17 @@ fn the_webhook_is_checked() {
         "{all}"
     );
 
-    // A mark that the webhook made is nobody's, one that is applied is a claim.
+    marks_of_others_are_told(&desk, &webhook);
+
+    desk.kubectl("-n imgauto-system delete deployment imgauto-webhook");
+    let orphaned = text();
+    let line = "× imgauto-guard is there, and no imgauto-webhook to call\n";
+    assert!(orphaned.contains(line), "{orphaned}");
+}
+
+/// A mark that the webhook made is nobody's, one that is applied is a claim.
+fn marks_of_others_are_told(desk: &Desk<'_>, webhook: &Webhook<'_>) {
+    let text = || desk.imgauto("check").stdout;
     webhook.connect();
     let own = desk.namespace.name();
     desk.kubectl(&format!("label namespace {own} imgauto.dev/mode=audit"));
@@ -177,13 +192,6 @@ fn the_webhook_is_checked() {
     assert!(
         short.contains("‼ namespace default: imgauto.dev/mode \"Enforce\" is none of"),
         "{short}"
-    );
-
-    desk.kubectl("-n imgauto-system delete deployment imgauto-webhook");
-    let orphaned = text();
-    assert!(
-        orphaned.contains("× imgauto-guard is there, and no imgauto-webhook to call\n"),
-        "{orphaned}"
     );
 }
 

@@ -75,7 +75,7 @@ fn the_page_works_and_prints_what_it_says() {
         }
     }
     assert!(sessions > 5);
-    for section in ["Modes", "Certificates", "In an emergency", "With GitOps"] {
+    for section in ["Modes", "In an emergency", "With GitOps"] {
         desk.follows(PAGE, section);
     }
     let exported = std::fs::read_to_string(desk.namespace.home().join("imgauto.yaml")).unwrap();

@@ -71,6 +71,7 @@ fn the_keys_and_modes_of_the_webhook_are_documented() {
         keys::OVERRIDE,
         keys::MODE,
         keys::REQUIRE_POLICY,
+        keys::REQUIRE_ANNOTATION,
         keys::DEBUG_REPOSITORIES,
     ];
     for key in of_slots.chain(fixed.map(str::to_owned)) {

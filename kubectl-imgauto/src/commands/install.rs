@@ -290,10 +290,12 @@ async fn install(
     } else {
         Patience::GoesOn
     };
-    for step in hooks {
-        let Step::Apply(object) = step else { continue };
-        hooks::apply(object, way, patience, session, cluster, stage).await?;
-    }
+    let hooks = hooks.into_iter().filter_map(|step| match step {
+        Step::Apply(object) => Some(object),
+        Step::Leave { .. } => None,
+    });
+    let hooks: Vec<_> = hooks.collect();
+    hooks::apply(&hooks, way, patience, session, cluster, stage).await?;
     if way == Way::ForGood {
         for line in adopt::way_back(&plan) {
             session.note(&line);

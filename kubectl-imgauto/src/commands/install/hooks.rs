@@ -29,47 +29,56 @@ pub(super) enum Patience {
     GoesOn,
 }
 
-/// Applies a configuration, and says what became of it.
+/// Applies configurations, and says what became of them.
 pub(super) async fn apply(
-    object: &Object,
+    objects: &[&Object],
     way: Way,
     patience: Patience,
     session: &mut Session<'_>,
     cluster: &Cluster,
     stage: &RefCell<String>,
 ) -> Result<(), CliError> {
-    let title = apply::title(object);
-    let live = find(object, cluster).await?;
-    if way != Way::ForGood || is_trusted(live.as_ref(), object) {
-        let applied = apply::apply(&cluster.client, object, way).await?;
-        session.done(&format!("{title} {}", super::said(applied, way)));
-        return Ok(());
+    let mut untrusted = Vec::new();
+    for object in objects {
+        let live = find(object, cluster).await?;
+        let is_ready = way != Way::ForGood || is_trusted(live.as_ref(), object);
+        let applied = if is_ready {
+            apply::apply(&cluster.client, object, way).await?
+        } else {
+            untrusted.push(*object);
+            apply::apply(&cluster.client, &lenient(object), way).await?
+        };
+        let (title, said) = (apply::title(object), super::said(applied, way));
+        session.done(&format!("{title} {said}"));
     }
-    let lenient = Object {
-        part: object.part,
-        value: lenient(&object.value),
-    };
-    let applied = apply::apply(&cluster.client, &lenient, way).await?;
-    session.done(&format!("{title} {}", super::said(applied, way)));
     if patience == Patience::GoesOn {
-        if lenient.value != object.value {
+        for object in untrusted
+            .into_iter()
+            .filter(|object| lenient(object) != **object)
+        {
             session.warn(&format!(
-                "{title} lets requests pass while the webhook is away, until `kubectl imgauto install` is run again"
+                "{} lets requests pass while the webhook is away, until `kubectl imgauto install` is run again",
+                apply::title(object)
             ));
         }
         return Ok(());
     }
-    stage.replace(format!("{title} to be trusted by way of caBundle"));
-    session.waiting("waiting until the API server trusts the webhook");
-    while !is_trusted(find(object, cluster).await?.as_ref(), object) {
-        tokio::time::sleep(PERIOD).await;
+    if !untrusted.is_empty() {
+        session.waiting("waiting until the API server trusts the webhook");
     }
-    session.done(&format!("{title} is trusted"));
-    let applied = apply::apply(&cluster.client, object, way).await?;
-    if applied != Applied::Unchanged {
-        session.done(&format!(
-            "{title} refuses what it cannot ask about in namespaces that enforce"
-        ));
+    for object in untrusted {
+        let title = apply::title(object);
+        stage.replace(format!("{title} to be trusted by way of caBundle"));
+        while !is_trusted(find(object, cluster).await?.as_ref(), object) {
+            tokio::time::sleep(PERIOD).await;
+        }
+        session.done(&format!("{title} is trusted"));
+        let applied = apply::apply(&cluster.client, object, way).await?;
+        if applied != Applied::Unchanged {
+            session.done(&format!(
+                "{title} refuses what it cannot ask about in namespaces that enforce"
+            ));
+        }
     }
     Ok(())
 }
@@ -99,10 +108,10 @@ fn is_trusted(live: Option<&DynamicObject>, wanted: &Object) -> bool {
 }
 
 /// A configuration that refuses nothing when its webhook is away.
-fn lenient(configuration: &Value) -> Value {
+fn lenient(configuration: &Object) -> Object {
     let mut lenient = configuration.clone();
-    let hooks = lenient.get_mut("webhooks").and_then(Value::as_array_mut);
-    for hook in hooks.into_iter().flatten() {
+    let hooks = lenient.value.get_mut("webhooks");
+    for hook in hooks.and_then(Value::as_array_mut).into_iter().flatten() {
         hook["failurePolicy"] = json!("Ignore");
     }
     lenient
@@ -145,9 +154,9 @@ mod tests {
     #[test]
     fn nothing_fails_before_it_is_trusted() {
         let guard = guard();
-        let lenient = lenient(&guard.value);
-        assert_ne!(lenient, guard.value);
-        for hook in lenient["webhooks"].as_array().unwrap() {
+        let lenient = lenient(&guard);
+        assert_ne!(lenient, guard);
+        for hook in lenient.value["webhooks"].as_array().unwrap() {
             assert_eq!(hook["failurePolicy"], "Ignore");
         }
     }
