@@ -131,7 +131,7 @@ fn what_is_broken_on_the_way_to_it_is_told_with_what_helps() {
             .as_mut()
             .unwrap()
             .0
-            .push(b'b')
+            .push(b'b');
     });
     assert!(
         other.starts_with("× imgauto-guard: caBundle is not what the webhook wants trusted\n"),
