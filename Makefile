@@ -20,7 +20,9 @@ demo: setup ## show the whole job on a registry and a Git remote of its own
 
 image: ## build the container image as an OCI layout in target/image
 	cargo build --locked --release --package reconciler --bin imgauto-reconciler
-	cargo run --locked --package tests --bin image -- $(TARGET)/image $(TARGET)/release/imgauto-reconciler
+	cargo build --locked --release --package webhook --bin imgauto-webhook
+	cargo run --locked --package tests --bin image -- $(TARGET)/image \
+		$(TARGET)/release/imgauto-reconciler $(TARGET)/release/imgauto-webhook
 
 dist: ## build the plugin's archive and the manifest krew installs it from, in target/dist
 	cargo build --locked --release --package kubectl-imgauto

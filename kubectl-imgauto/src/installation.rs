@@ -27,8 +27,10 @@ const PAGE: u32 = 500;
 /// What a controller is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Role {
-    /// Ours.
+    /// Ours, which works on the objects.
     Reconciler,
+    /// Ours, which the API server calls.
+    Webhook,
     /// Flux's, which scans registries and chooses tags.
     Reflector,
     /// Flux's, which commits them.
@@ -38,8 +40,9 @@ pub(crate) enum Role {
 }
 
 /// The roles by the names of their Deployments.
-const NAMES: [(&str, Role); 4] = [
+const NAMES: [(&str, Role); 5] = [
     (manifests::RECONCILER, Role::Reconciler),
+    (manifests::WEBHOOK, Role::Webhook),
     ("image-reflector-controller", Role::Reflector),
     ("image-automation-controller", Role::Automation),
     ("notification-controller", Role::Notification),
@@ -67,6 +70,11 @@ impl Role {
     /// Whether it writes the objects imgauto writes.
     pub(crate) fn is_rival(self) -> bool {
         matches!(self, Self::Reflector | Self::Automation)
+    }
+
+    /// Whether it is imgauto's.
+    pub(crate) fn is_ours(self) -> bool {
+        matches!(self, Self::Reconciler | Self::Webhook)
     }
 
     /// The name the controller is known by.
@@ -187,6 +195,19 @@ impl Controllers {
     pub(crate) fn reconcilers(&self) -> impl Iterator<Item = &Controller> {
         let ours = |controller: &&Controller| controller.role == Role::Reconciler;
         self.found.iter().filter(ours)
+    }
+
+    /// Our webhooks.
+    pub(crate) fn webhooks(&self) -> impl Iterator<Item = &Controller> {
+        let ours = |controller: &&Controller| controller.role == Role::Webhook;
+        self.found.iter().filter(ours)
+    }
+
+    /// All that is imgauto's.
+    pub(crate) fn ours(&self) -> impl Iterator<Item = &Controller> {
+        self.found
+            .iter()
+            .filter(|controller| controller.role.is_ours())
     }
 
     /// Controllers of Flux that run and write the objects imgauto writes.

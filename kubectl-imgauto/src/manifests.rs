@@ -3,12 +3,24 @@
 //! The files stay the one source. What kustomize does to them by the kustomizations beside them is done here in the
 //! same way, and tests compare both.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
+
+use crate::installation::Role;
 
 /// The namespace of an installation that nobody named another for.
 pub(crate) const NAMESPACE: &str = "imgauto-system";
 /// The name of the Deployment, of its Service and of its account.
 pub(crate) const RECONCILER: &str = "imgauto-reconciler";
+/// The name of the webhook's Deployment, of its Service and of its account.
+pub(crate) const WEBHOOK: &str = "imgauto-webhook";
+/// The name of the configuration by which workloads are marked.
+pub(crate) const MARK: &str = "imgauto-mark";
+/// The name of the configuration by which workloads are let in.
+pub(crate) const GUARD: &str = "imgauto-guard";
+/// The name of the Secret that the webhook makes for its authority.
+const AUTHORITY: &str = "imgauto-webhook-ca";
 /// The label of everything that belongs to an application.
 pub(crate) const PART_OF: &str = "app.kubernetes.io/part-of";
 /// The value of [`PART_OF`] on what is ours.
@@ -21,12 +33,25 @@ pub(crate) const TAG: &str = env!("CARGO_PKG_VERSION");
 pub(crate) const GIT_REPOSITORIES: &str = "gitrepositories.source.toolkit.fluxcd.io";
 
 /// Kinds that lie in no namespace.
-const CLUSTER_KINDS: [&str; 4] = [
+const CLUSTER_KINDS: [&str; 8] = [
     "ClusterRole",
     "ClusterRoleBinding",
     "CustomResourceDefinition",
+    "MutatingWebhookConfiguration",
     "Namespace",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+    "ValidatingWebhookConfiguration",
 ];
+
+/// A program that is installed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Component {
+    /// Scans, chooses, commits.
+    Reconciler,
+    /// Marks workloads and guards them.
+    Webhook,
+}
 
 /// A part of an installation; they are installed in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,6 +66,10 @@ pub(crate) enum Part {
     Rights,
     /// The reconciler.
     Program,
+    /// The webhook, who it is and what it may do, and who may say how strict namespaces are.
+    Webhook,
+    /// What makes the API server call the webhook.
+    Hooks,
 }
 
 impl Part {
@@ -51,7 +80,21 @@ impl Part {
             Some(("git-repository", _)) => Self::GitRepository,
             Some(("rbac", _)) => Self::Rights,
             Some(("base", "namespace.yaml")) => Self::Namespace,
+            Some(("webhook", "mark.yaml" | "guard.yaml")) => Self::Hooks,
+            Some(("webhook", _)) => Self::Webhook,
             _ => Self::Program,
+        }
+    }
+
+    /// Whether it is installed with some programs.
+    fn comes_with(self, components: &BTreeSet<Component>) -> bool {
+        match self {
+            // Policies are what the webhook decides by, whoever works on them.
+            Self::Namespace | Self::Definitions => true,
+            Self::GitRepository | Self::Rights | Self::Program => {
+                components.contains(&Component::Reconciler)
+            }
+            Self::Webhook | Self::Hooks => components.contains(&Component::Webhook),
         }
     }
 }
@@ -66,7 +109,7 @@ macro_rules! file {
 }
 
 /// All files that a kustomization names as resources, in the order in which they are installed.
-const FILES: [File; 11] = [
+const FILES: [File; 19] = [
     file!("base/namespace.yaml"),
     file!("crds/imagerepositories.image.toolkit.fluxcd.io.yaml"),
     file!("crds/imagepolicies.image.toolkit.fluxcd.io.yaml"),
@@ -78,12 +121,23 @@ const FILES: [File; 11] = [
     file!("rbac/users.yaml"),
     file!("base/service.yaml"),
     file!("base/deployment.yaml"),
+    file!("webhook/rbac.yaml"),
+    file!("webhook/drift-rbac.yaml"),
+    file!("webhook/service.yaml"),
+    file!("webhook/availability.yaml"),
+    file!("webhook/network.yaml"),
+    file!("webhook/deployment.yaml"),
+    file!("webhook/mode.yaml"),
+    file!("webhook/mark.yaml"),
+    file!("webhook/guard.yaml"),
 ];
 
 /// What an installation is made for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
-    /// The namespace of the reconciler.
+    /// What is installed.
+    pub(crate) components: BTreeSet<Component>,
+    /// The namespace of the programs.
     pub(crate) namespace: String,
     /// The registry and the path the image lies at; `None` leaves its bare name.
     pub(crate) registry: Option<String>,
@@ -91,21 +145,39 @@ pub(crate) struct Settings {
     pub(crate) pull_secrets: Vec<String>,
     /// Arguments of the reconciler besides those of the manifests.
     pub(crate) args: Vec<String>,
-    /// Keys of taints the pod may stand.
+    /// Arguments of the webhook besides those of the manifests.
+    pub(crate) webhook_args: Vec<String>,
+    /// Keys of taints the pods may stand.
     pub(crate) toleration_keys: Vec<String>,
-    /// How many pods there are; all but one wait for their turn.
+    /// How many pods the reconciler has; all but one wait for their turn.
     pub(crate) replicas: i32,
+    /// How many pods the webhook has, all of which answer.
+    pub(crate) webhook_replicas: i32,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            components: [Component::Reconciler].into(),
             namespace: NAMESPACE.to_owned(),
             registry: None,
             pull_secrets: Vec::new(),
             args: Vec::new(),
+            webhook_args: Vec::new(),
             toleration_keys: Vec::new(),
             replicas: 1,
+            webhook_replicas: 2,
+        }
+    }
+}
+
+impl Settings {
+    /// All there is to install, in a namespace.
+    pub(crate) fn whole(namespace: &str) -> Self {
+        Self {
+            components: [Component::Reconciler, Component::Webhook].into(),
+            namespace: namespace.to_owned(),
+            ..Self::default()
         }
     }
 }
@@ -166,10 +238,33 @@ pub(crate) fn registry_of(image: &str) -> Option<&str> {
     (rest == IMAGE || rest.starts_with("imgauto:")).then_some(registry)
 }
 
+/// How many pods a program has where nobody asked for another number.
+pub(crate) fn usual_replicas(role: Role) -> i32 {
+    let usual = Settings::default();
+    match role {
+        Role::Webhook => usual.webhook_replicas,
+        _ => usual.replicas,
+    }
+}
+
+/// The Secret that the webhook of a namespace makes for itself: its kind, its name and nothing in it.
+pub(crate) fn authority(namespace: &str) -> Object {
+    Object {
+        part: Part::Webhook,
+        value: json!({
+            "apiVersion": "v1", "kind": "Secret",
+            "metadata": { "name": AUTHORITY, "namespace": namespace },
+        }),
+    }
+}
+
 /// Returns all objects of an installation, in the order in which they are installed.
 pub(crate) fn objects(settings: &Settings) -> Vec<Object> {
     let mut objects = Vec::new();
-    for File(path, text) in FILES {
+    let wanted = FILES
+        .into_iter()
+        .filter(|File(path, _)| Part::of(path).comes_with(&settings.components));
+    for File(path, text) in wanted {
         let documents: Vec<Value> =
             serde_saphyr::from_multiple(text).expect("a test reads every file");
         for value in documents {
@@ -220,18 +315,39 @@ fn settle(object: &mut Object, settings: &Settings) {
     for subject in subjects.and_then(Value::as_array_mut).into_iter().flatten() {
         subject["namespace"] = json!(settings.namespace);
     }
+    if object.part == Part::Hooks {
+        move_to(&settings.namespace, &mut object.value);
+    }
     if kind == "Deployment" {
-        object.value["spec"]["replicas"] = json!(settings.replicas);
-        settle_pod(&mut object.value["spec"]["template"]["spec"], settings);
+        let (replicas, args) = match object.part {
+            Part::Webhook => (settings.webhook_replicas, &settings.webhook_args),
+            _ => (settings.replicas, &settings.args),
+        };
+        object.value["spec"]["replicas"] = json!(replicas);
+        let pod = &mut object.value["spec"]["template"]["spec"];
+        settle_pod(pod, settings, args);
     }
 }
 
-fn settle_pod(pod: &mut Value, settings: &Settings) {
+/// Names another namespace wherever the usual one is named: as the place of the Service, as one that is left alone, and
+/// in the names of accounts.
+fn move_to(namespace: &str, value: &mut Value) {
+    match value {
+        Value::Object(fields) => fields
+            .values_mut()
+            .for_each(|field| move_to(namespace, field)),
+        Value::Array(items) => items.iter_mut().for_each(|item| move_to(namespace, item)),
+        Value::String(text) => *text = text.replace(NAMESPACE, namespace),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn settle_pod(pod: &mut Value, settings: &Settings, more: &[String]) {
     let containers = pod["containers"].as_array_mut().into_iter().flatten();
     for container in containers {
         container["image"] = json!(image(settings.registry.as_deref()));
         if let Some(args) = container["args"].as_array_mut() {
-            args.extend(settings.args.iter().map(|arg| json!(arg)));
+            args.extend(more.iter().map(|arg| json!(arg)));
         }
     }
     if !settings.pull_secrets.is_empty() {

@@ -21,7 +21,7 @@ const FLUX: [&str; 4] = [
 
 /// Where a user sits: a cluster of their own, and the programs.
 pub(crate) struct Desk<'a> {
-    plane: &'a ControlPlane,
+    pub(crate) plane: &'a ControlPlane,
     pub(crate) namespace: Namespace<'a>,
 }
 
@@ -94,7 +94,7 @@ impl<'a> Desk<'a> {
     }
 
     /// Whether something is there, such as `crd/a`.
-    fn has(&self, what: &str) -> bool {
+    pub(crate) fn has(&self, what: &str) -> bool {
         let mut get = self.namespace.kubectl();
         output(get.args(["get", what])).status.success()
     }
@@ -107,7 +107,7 @@ fn commands(said: &str) -> Vec<&str> {
 }
 
 /// The objects of a stream of documents, by kind, namespace and name.
-fn objects(text: &str) -> BTreeMap<[String; 3], Value> {
+pub(crate) fn objects(text: &str) -> BTreeMap<[String; 3], Value> {
     let documents: Vec<Value> = serde_saphyr::from_multiple(text).unwrap();
     let key = |object: &Value| {
         let metadata = &object["metadata"];

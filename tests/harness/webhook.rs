@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
 };
+use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Api, Resource};
@@ -64,7 +65,7 @@ pub struct Webhook<'a> {
     listen: SocketAddr,
     health: SocketAddr,
     metrics: SocketAddr,
-    names: Names,
+    around: Around,
     _home: TempDir,
     _credentials: Credentials,
 }
@@ -90,6 +91,49 @@ impl<'a> Webhook<'a> {
         Self::begin(plane, Names(None), &[], way)
     }
 
+    /// Starts a webhook in the place of the pods of an installation that is there or comes, and waits until it is ready.
+    ///
+    /// Nobody reaches it before [`Self::connect`], and what was installed stays when this is dropped.
+    pub fn start_installed(plane: &'a ControlPlane) -> Self {
+        let deadline = Instant::now() + PATIENCE;
+        let accounts: Api<ServiceAccount> = Api::namespaced(plane.client(), NAMESPACE);
+        loop {
+            let accounts = accounts.clone();
+            if let Ok(Some(_)) = wait(async move { accounts.get_opt(NAME).await }) {
+                break;
+            }
+            assert!(Instant::now() < deadline, "there is no account {NAME}");
+            std::thread::sleep(Duration::from_millis(25));
+        }
+        Self::run(plane, Around::Installed, free_addresses(), &[], |it| it)
+    }
+
+    /// Leads the Service of an installation here: there is no network of pods.
+    pub fn connect(&self) {
+        let names = Names(None);
+        names.apply_service(self.plane, self.listen);
+        for kind in [
+            "MutatingWebhookConfiguration",
+            "ValidatingWebhookConfiguration",
+        ] {
+            for object in manifests().iter().filter(|object| object["kind"] == kind) {
+                let hooks = object["webhooks"].as_array().into_iter().flatten();
+                let port = json!(self.listen.port());
+                let hooks = hooks.map(|hook| {
+                    let mut service = hook["clientConfig"]["service"].clone();
+                    service["port"] = port.clone();
+                    json!({ "name": hook["name"], "clientConfig": { "service": service } })
+                });
+                let hooks: Vec<_> = hooks.collect();
+                let (version, metadata) = (&object["apiVersion"], &object["metadata"]["name"]);
+                apply(
+                    self.plane,
+                    json!({ "apiVersion": version, "kind": kind, "metadata": { "name": metadata }, "webhooks": hooks }),
+                );
+            }
+        }
+    }
+
     fn begin(
         plane: &'a ControlPlane,
         names: Names,
@@ -97,11 +141,24 @@ impl<'a> Webhook<'a> {
         way: impl FnOnce(Credentials) -> Credentials,
     ) -> Self {
         plane.install_manifests();
+        let addresses = free_addresses();
+        names.apply(plane, addresses[0]);
+        Self::run(plane, Around::Applied(names), addresses, flags, way)
+    }
+
+    fn run(
+        plane: &'a ControlPlane,
+        around: Around,
+        [listen, health, metrics]: [SocketAddr; 3],
+        flags: &[&str],
+        way: impl FnOnce(Credentials) -> Credentials,
+    ) -> Self {
         let home = TempDir::new().expect("the temporary folder is writable");
-        let [listen, health, metrics] = free_addresses();
-        names.apply(plane, listen);
-        let account = names.of(NAME);
-        let credentials = way(plane.service_account_kubeconfig(NAMESPACE, &account));
+        let names = match &around {
+            Around::Applied(names) => names,
+            Around::Installed => &Names(None),
+        };
+        let credentials = way(plane.service_account_kubeconfig(NAMESPACE, &names.of(NAME)));
         let mut command = Command::new(webhook());
         clean(&mut command, home.path());
         command
@@ -121,7 +178,7 @@ impl<'a> Webhook<'a> {
             listen,
             health,
             metrics,
-            names,
+            around,
             _home: home,
             _credentials: credentials,
         };
@@ -190,9 +247,10 @@ impl<'a> Webhook<'a> {
 
 impl Drop for Webhook<'_> {
     fn drop(&mut self) {
-        let plane = self.plane;
-        delete::<MutatingWebhookConfiguration>(plane, &self.names.of("imgauto-mark"));
-        delete::<ValidatingWebhookConfiguration>(plane, &self.names.of("imgauto-guard"));
+        if let Around::Applied(names) = &self.around {
+            delete::<MutatingWebhookConfiguration>(self.plane, &names.of("imgauto-mark"));
+            delete::<ValidatingWebhookConfiguration>(self.plane, &names.of("imgauto-guard"));
+        }
     }
 }
 
@@ -216,6 +274,14 @@ fn built(folder: &Path) -> Vec<Value> {
     let home = TempDir::new().expect("the temporary folder is writable");
     let text = run(kubectl(home.path()).arg("kustomize").arg(folder));
     serde_saphyr::from_multiple(&text).expect("kustomize writes YAML")
+}
+
+/// Where the objects around a webhook come from.
+enum Around {
+    /// From here, and configurations go with it.
+    Applied(Names),
+    /// From an installation.
+    Installed,
 }
 
 /// The names of a webhook's objects: those of the manifests, or those with a suffix.
@@ -244,12 +310,7 @@ impl Names {
 
     /// Applies what a process at an address needs around it.
     fn apply(&self, plane: &ControlPlane, listen: SocketAddr) {
-        let service = json!({
-            "apiVersion": "v1", "kind": "Service",
-            "metadata": { "name": self.of(NAME), "namespace": NAMESPACE },
-            "spec": { "type": "ExternalName", "externalName": listen.ip().to_string() },
-        });
-        apply(plane, service);
+        self.apply_service(plane, listen);
         let around = manifests().iter();
         for object in around.filter(|object| AROUND.iter().any(|kind| object["kind"] == *kind)) {
             let mut object = object.clone();
@@ -264,6 +325,15 @@ impl Names {
             }
             apply(plane, object);
         }
+    }
+
+    fn apply_service(&self, plane: &ControlPlane, listen: SocketAddr) {
+        let service = json!({
+            "apiVersion": "v1", "kind": "Service",
+            "metadata": { "name": self.of(NAME), "namespace": NAMESPACE },
+            "spec": { "type": "ExternalName", "externalName": listen.ip().to_string() },
+        });
+        apply(plane, service);
     }
 
     fn rename(&self, value: &mut Value) {

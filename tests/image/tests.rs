@@ -5,7 +5,7 @@ use std::process::Command;
 
 use flate2::Compression;
 use flate2::read::GzDecoder;
-use harness::program::{kubectl, reconciler, run};
+use harness::program::{kubectl, reconciler, run, webhook};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -97,23 +97,31 @@ fn json(bytes: &[u8]) -> Value {
 #[test]
 fn the_image_runs_with_what_it_holds() {
     let (folder, root) = (scratch(), scratch());
-    let program = stripped(reconciler(), folder.path());
+    let programs = [reconciler(), webhook()].map(|program| stripped(program, folder.path()));
     let folder = folder.path().join("layout");
-    let made = make(&folder, std::slice::from_ref(&program), Compression::fast()).unwrap();
+    let made = make(&folder, &programs, Compression::fast()).unwrap();
     let layout = Layout::read(&folder);
     let (manifest, config) = layout.image();
     assert_eq!(digest(manifest.to_string().as_bytes()), made);
-    let location = contents::location(&program);
     assert_eq!(
         config["config"]["Entrypoint"],
-        serde_json::json!([location])
+        serde_json::json!([contents::location(&programs[0])])
     );
     assert_eq!(config["config"]["User"], "65534:65534");
 
     layout.unpack(root.path());
-    // The image's own linker finds the image's own libraries, and nothing of this machine.
-    let inside = |path: &str| root.path().join(path.trim_start_matches('/'));
-    let files = contents::resolved(&run(Command::new("ldd").arg(&program)));
+    for program in &programs {
+        let version = inside(program, root.path());
+        assert!(version.contains(env!("CARGO_PKG_VERSION")), "{version}");
+    }
+}
+
+/// Asks a program for its version, by the linker and the libraries of an image that was unpacked, and nothing of this
+/// machine.
+fn inside(program: &Path, root: &Path) -> String {
+    let inside = |path: &str| root.join(path.trim_start_matches('/'));
+    let location = contents::location(program);
+    let files = contents::resolved(&run(Command::new("ldd").arg(program)));
     let linker = files
         .iter()
         .find(|file| file.display().to_string().contains("/ld-"));
@@ -134,10 +142,9 @@ fn the_image_runs_with_what_it_holds() {
     let loaded = contents::resolved(&run(linked().arg("--list").arg(inside(&location))));
     assert!(loaded.len() > 1, "{loaded:?}");
     for library in loaded {
-        assert!(library.starts_with(root.path()), "{}", library.display());
+        assert!(library.starts_with(root), "{}", library.display());
     }
-    let version = run(linked().arg(inside(&location)).arg("--version"));
-    assert!(version.contains(env!("CARGO_PKG_VERSION")), "{version}");
+    run(linked().arg(inside(&location)).arg("--version"))
 }
 
 #[test]
@@ -228,19 +235,21 @@ fn libraries_are_read_from_the_listing() {
 }
 
 #[test]
-fn the_deployment_fits_the_image() {
+fn the_deployments_fit_the_image() {
     let home = scratch();
-    let manifests = harness::checkout().join("manifests/flux");
-    let text = run(kubectl(home.path()).arg("kustomize").arg(manifests));
-    let objects: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
-    let deployment = objects.iter().find(|object| object["kind"] == "Deployment");
-    let pod = &deployment.unwrap()["spec"]["template"]["spec"];
-    let container = &pod["containers"][0];
-    let location = contents::location(reconciler());
-    assert_eq!(container["command"], serde_json::json!([location]));
-    assert_eq!(pod["securityContext"]["runAsUser"], contents::NOBODY);
-    // The program takes the flags, and what it is then asked for.
-    let args = container["args"].as_array().unwrap().iter();
-    let args = args.map(|arg| arg.as_str().unwrap());
-    run(Command::new(reconciler()).args(args).arg("--version"));
+    for (folder, program) in [("flux", reconciler()), ("webhook", webhook())] {
+        let manifests = harness::checkout().join("manifests").join(folder);
+        let text = run(kubectl(home.path()).arg("kustomize").arg(manifests));
+        let objects: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
+        let deployment = objects.iter().find(|object| object["kind"] == "Deployment");
+        let pod = &deployment.unwrap()["spec"]["template"]["spec"];
+        let container = &pod["containers"][0];
+        let location = contents::location(program);
+        assert_eq!(container["command"], serde_json::json!([location]));
+        assert_eq!(pod["securityContext"]["runAsUser"], contents::NOBODY);
+        // The program takes the flags, and what it is then asked for.
+        let args = container["args"].as_array().unwrap().iter();
+        let args = args.map(|arg| arg.as_str().unwrap());
+        run(Command::new(program).args(args).arg("--version"));
+    }
 }

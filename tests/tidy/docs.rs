@@ -1,5 +1,7 @@
 //! What the documents must name.
 
+use engine::admission::List;
+use engine::admission::{Mode, Slot, keys};
 use engine::delivery::{Reason, State};
 
 use crate::read;
@@ -64,4 +66,42 @@ fn the_tests_that_show_what_gets_around_the_webhook_are_there() {
     let source = |_: &str| Some("#[test]\nfn a() {\n".to_owned());
     assert_eq!(unknown_tests("`m::a`, `m::b`, `c`", source), ["m::b"]);
     assert_eq!(unknown_tests("`m::a`", |_| None), ["m::a"]);
+}
+
+#[test]
+fn the_keys_and_modes_of_the_webhook_are_documented() {
+    let document = read("docs/webhook.md");
+    let slot = |list: List, name| Slot {
+        list,
+        name,
+        image: "",
+    };
+    let container = slot(List::Containers, "container");
+    let volume = slot(List::Volumes, "volume");
+    let resolved = [&container, &volume].map(|slot| keys::resolved(slot).expect("it is a name"));
+    let of_slots = [&container, &volume]
+        .map(keys::stated)
+        .into_iter()
+        .chain(resolved);
+    // The name stands for whatever it is, in angle brackets.
+    let of_slots = of_slots.map(|key| {
+        let (domain, name) = key.split_once('/').expect("a key has a domain");
+        format!("{domain}/<{name}>")
+    });
+    let fixed = [
+        keys::DRIFT,
+        keys::POLICY,
+        keys::OVERRIDE,
+        keys::MODE,
+        keys::REQUIRE_POLICY,
+        keys::REQUIRE_ANNOTATION,
+        keys::DEBUG_REPOSITORIES,
+    ];
+    for key in of_slots.chain(fixed.map(str::to_owned)) {
+        assert!(document.contains(&format!("| `{key}` | ")), "{key}");
+    }
+    for mode in [Mode::Off, Mode::Audit, Mode::Warn, Mode::Enforce] {
+        let row = format!("\n| `{}`", mode.as_str());
+        assert!(document.contains(&row), "{row}");
+    }
 }

@@ -7,6 +7,7 @@ mod reconciler;
 mod report;
 mod rights;
 mod seen;
+mod webhook;
 
 use std::time::{Duration, Instant};
 
@@ -138,6 +139,7 @@ fn report(environment: &Environment, seen: &Seen, stage: Stage) -> Report {
     if stage == Stage::After && seen.kubernetes.is_ok() {
         findings.extend(reconciler::findings(seen, Timestamp::now()));
         findings.extend(seen.automations.iter().flat_map(git::findings));
+        findings.extend(webhook::findings(seen, Timestamp::now()));
     }
     Report::new(findings)
 }

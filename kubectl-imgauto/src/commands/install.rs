@@ -3,10 +3,12 @@
 mod adopt;
 mod apply;
 mod facts;
+mod hooks;
 mod plan;
 mod rollout;
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 use clap::{ArgAction, ValueEnum};
 use engine::image::Repository;
@@ -17,10 +19,12 @@ use crate::commands::inputs;
 use crate::error::{CliError, ExitStatus};
 use crate::export;
 use crate::flag_value::{self, quoted};
-use crate::manifests::{self, Object, Settings};
+use crate::installation::Role;
+use crate::manifests::{self, Component, Object, Settings};
 use crate::session::Session;
 use apply::{Applied, Way};
-use plan::{Competition, Plan, Step, Wishes};
+use hooks::Patience;
+use plan::{Competition, Step, Wishes};
 
 pub(crate) use rollout::trouble;
 
@@ -32,6 +36,7 @@ namespace imgauto-system.
 
 Examples:
   kubectl imgauto install --registry=registry.example.com/tools
+  kubectl imgauto install --components=reconciler,webhook
   kubectl imgauto install --dry-run=server
   kubectl imgauto install --adopt
   kubectl imgauto install --export > imgauto.yaml"
@@ -40,7 +45,7 @@ pub(crate) struct Args {
     /// Print the manifests, ask no cluster
     #[arg(long)]
     export: bool,
-    /// Parts to install: reconciler is the only one
+    /// Parts to install: reconciler, webhook
     #[arg(
         long,
         value_name = "COMPONENT",
@@ -69,16 +74,16 @@ pub(crate) struct Args {
     /// With --dry-run=client: print the manifests that this cluster would get
     #[arg(short, long, value_name = "FORMAT")]
     output: Option<Output>,
-    /// Wait until the reconciler is ready
+    /// Wait until all is ready
     #[arg(long, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "true", value_parser = flag_value::switch)]
     wait: bool,
-    /// How much the reconciler logs
+    /// How much is logged
     #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = ["debug", "info", "error"])]
     log_level: String,
     /// Watch all namespaces, not only the reconciler's own
     #[arg(long, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "true", value_parser = flag_value::switch)]
     watch_all_namespaces: bool,
-    /// Keys of taints the reconciler's pod may stand, repeatable
+    /// Keys of taints the pods may stand, repeatable
     #[arg(long, value_name = "KEY", value_delimiter = ',')]
     toleration_keys: Vec<String>,
 }
@@ -101,18 +106,18 @@ enum Output {
     Yaml,
 }
 
-/// The names of parts that mean the reconciler: ours, and those of Flux's controllers it stands for.
-const RECONCILER_NAMES: [&str; 4] = [
-    "reconciler",
-    manifests::RECONCILER,
-    "image-reflector-controller",
-    "image-automation-controller",
+/// The names of parts: ours, and those of Flux's controllers that the reconciler stands for.
+const COMPONENT_NAMES: [(&str, Component); 6] = [
+    ("reconciler", Component::Reconciler),
+    (manifests::RECONCILER, Component::Reconciler),
+    ("image-reflector-controller", Component::Reconciler),
+    ("image-automation-controller", Component::Reconciler),
+    ("webhook", Component::Webhook),
+    (manifests::WEBHOOK, Component::Webhook),
 ];
 
 /// Installs, or prints what would be installed.
 pub(crate) fn run(args: &Args, session: &mut Session<'_>) -> Result<ExitStatus, CliError> {
-    known(&args.components)?;
-    known(&args.components_extra)?;
     if args.output.is_some() && args.dry_run != DryRun::Client {
         let message = "-o prints what would be installed, so it needs --dry-run=client";
         return Err(
@@ -138,18 +143,19 @@ pub(crate) fn run(args: &Args, session: &mut Session<'_>) -> Result<ExitStatus, 
     Ok(ExitStatus::Done)
 }
 
-/// Refuses what is no part of imgauto.
-fn known(components: &[String]) -> Result<(), CliError> {
-    let named = components.iter().filter(|name| !name.is_empty());
-    let mut unknown = named.filter(|name| !RECONCILER_NAMES.contains(&name.as_str()));
-    match unknown.next() {
-        None => Ok(()),
-        Some(name) => Err(
-            CliError::usage(format!("unknown component {}", quoted(name)))
-                .at(["imgauto has one: reconciler".to_owned()])
-                .next("kubectl imgauto install --components=reconciler"),
-        ),
-    }
+/// The parts that are named; what is no part of imgauto is refused.
+fn components(names: impl IntoIterator<Item = String>) -> Result<BTreeSet<Component>, CliError> {
+    let named = names.into_iter().filter(|name| !name.is_empty());
+    let known = named.map(|name| {
+        let mut known = COMPONENT_NAMES.iter();
+        let found = known.find(|(word, _)| *word == name);
+        found.map(|(_, component)| *component).ok_or_else(|| {
+            CliError::usage(format!("unknown component {}", quoted(&name)))
+                .at(["imgauto has two: reconciler and webhook".to_owned()])
+                .next("kubectl imgauto install --components=reconciler,webhook")
+        })
+    });
+    known.collect()
 }
 
 /// Reads the place of the image: what stands in front of `/imgauto:TAG`.
@@ -164,10 +170,13 @@ fn registry(text: &str) -> Result<String, String> {
 
 /// What the user asked for.
 fn wishes(args: &Args, session: &mut Session<'_>) -> Result<Wishes, CliError> {
-    let mut reconciler_args = Vec::new();
+    let names = args.components.iter().chain(&args.components_extra);
+    let components = components(names.cloned())?;
+    let mut webhook_args = Vec::new();
     if args.log_level != "info" {
-        reconciler_args.push(format!("--log-level={}", args.log_level));
+        webhook_args.push(format!("--log-level={}", args.log_level));
     }
+    let mut reconciler_args = webhook_args.clone();
     if !args.watch_all_namespaces {
         reconciler_args.push("--watch-all-namespaces=false".to_owned());
     }
@@ -177,10 +186,12 @@ fn wishes(args: &Args, session: &mut Session<'_>) -> Result<Wishes, CliError> {
         None => None,
     };
     Ok(Wishes {
+        components,
         namespace,
         registry: args.registry.clone(),
         pull_secrets: args.image_pull_secret.clone(),
         args: reconciler_args,
+        webhook_args,
         toleration_keys: args.toleration_keys.clone(),
         competition: if args.adopt {
             Competition::ScaledDown
@@ -194,6 +205,7 @@ fn wishes(args: &Args, session: &mut Session<'_>) -> Result<Wishes, CliError> {
 /// The manifests for a cluster nothing is known of.
 fn exported(wishes: &Wishes) -> Result<String, CliError> {
     let settings = Settings {
+        components: wishes.components.clone(),
         namespace: wishes
             .namespace
             .clone()
@@ -201,6 +213,7 @@ fn exported(wishes: &Wishes) -> Result<String, CliError> {
         registry: wishes.registry.clone(),
         pull_secrets: wishes.pull_secrets.clone(),
         args: wishes.args.clone(),
+        webhook_args: wishes.webhook_args.clone(),
         toleration_keys: wishes.toleration_keys.clone(),
         ..Settings::default()
     };
@@ -257,13 +270,32 @@ async fn install(
     }
     let namespace = &plan.settings.namespace;
     session.note(&format!("installing components in {namespace} namespace"));
-    carry_out(&plan, way, session, cluster, stage).await?;
+    let (hooks, rest): (Vec<_>, Vec<_>) = plan.steps.iter().partition(|step| step.is_hooks());
+    carry_out(&rest, way, session, cluster, stage).await?;
     if way == Way::ForGood && args.wait {
         session.waiting("verifying installation");
         rollout::served(&cluster.client, &plan.definitions(), stage).await?;
-        rollout::wait(&cluster.client, namespace, stage).await?;
-        session.done(&format!("{}: deployment ready", manifests::RECONCILER));
+        for component in &plan.settings.components {
+            let role = match component {
+                Component::Reconciler => Role::Reconciler,
+                Component::Webhook => Role::Webhook,
+            };
+            rollout::wait(&cluster.client, namespace, role, stage).await?;
+            session.done(&format!("{}: deployment ready", role.name()));
+        }
     }
+    // Nobody is called who does not answer yet.
+    let patience = if args.wait {
+        Patience::Waits
+    } else {
+        Patience::GoesOn
+    };
+    let hooks = hooks.into_iter().filter_map(|step| match step {
+        Step::Apply(object) => Some(object),
+        Step::Leave { .. } => None,
+    });
+    let hooks: Vec<_> = hooks.collect();
+    hooks::apply(&hooks, way, patience, session, cluster, stage).await?;
     if way == Way::ForGood {
         for line in adopt::way_back(&plan) {
             session.note(&line);
@@ -279,14 +311,14 @@ async fn install(
 
 /// Applies what the plan says, one after the other.
 async fn carry_out(
-    plan: &Plan,
+    steps: &[&Step],
     way: Way,
     session: &mut Session<'_>,
     cluster: &Cluster,
     stage: &RefCell<String>,
 ) -> Result<(), CliError> {
     let mut defined = Vec::new();
-    for step in &plan.steps {
+    for step in steps {
         let object = match step {
             Step::Apply(object) => object,
             Step::Leave { object, owner } => {

@@ -70,7 +70,7 @@ fn has_cluster(session: &Session<'_>) -> bool {
         || files.iter().any(|file| file.exists())
 }
 
-/// The versions of the reconcilers in the cluster.
+/// The versions of imgauto's programs in the cluster.
 fn in_cluster(session: &mut Session<'_>) -> Result<Vec<(String, String)>, CliError> {
     let named = session.globals.namespace.clone();
     let likely = [
@@ -83,15 +83,16 @@ fn in_cluster(session: &mut Session<'_>) -> Result<Vec<(String, String)>, CliErr
     let looked = installation::controllers(&cluster.client, &likely);
     let found = cluster.run_within(limit, looked, late)?;
     let here = found
-        .reconcilers()
+        .ours()
         .filter(|it| named.as_ref().is_none_or(|named| *named == it.namespace()));
     Ok(titled(&here.collect::<Vec<_>>()))
 }
 
-/// Names each reconciler; where there are several, with its namespace.
-fn titled(reconcilers: &[&Controller]) -> Vec<(String, String)> {
-    let titles = reconcilers.iter().map(|controller| {
-        let title = match reconcilers.len() {
+/// Names each program; where it runs several times, with its namespace.
+fn titled(controllers: &[&Controller]) -> Vec<(String, String)> {
+    let titles = controllers.iter().map(|controller| {
+        let same = controllers.iter().filter(|it| it.role == controller.role);
+        let title = match same.count() {
             1 => controller.name(),
             _ => format!("{}/{}", controller.namespace(), controller.name()),
         };

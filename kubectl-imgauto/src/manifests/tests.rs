@@ -28,7 +28,7 @@ fn applied(folder: &Path, found: &mut BTreeSet<String>) {
 #[test]
 fn every_file_that_kustomize_applies_is_built_in() {
     let mut wanted = BTreeSet::new();
-    for way in ["", "base", "flux"] {
+    for way in ["", "base", "flux", "webhook", "webhook-flux"] {
         applied(&folder().join(way), &mut wanted);
     }
     let built_in: BTreeSet<_> = FILES
@@ -47,20 +47,59 @@ fn every_file_that_kustomize_applies_is_built_in() {
 
 #[test]
 fn what_others_stand_on_comes_first() {
-    let objects = objects(&Settings::default());
+    let objects = objects(&Settings::whole(NAMESPACE));
     let parts: Vec<_> = objects.iter().map(|object| object.part).collect();
     assert!(parts.is_sorted());
     assert_eq!(objects[0].kind(), "Namespace");
-    assert_eq!(objects.last().unwrap().kind(), "Deployment");
+    // Nobody is called who does not run.
+    assert_eq!(objects.last().unwrap().name(), GUARD);
+}
+
+#[test]
+fn each_program_comes_with_what_it_needs() {
+    let kinds = |components: &[Component]| {
+        let settings = Settings {
+            components: components.iter().copied().collect(),
+            ..Settings::default()
+        };
+        let objects = objects(&settings);
+        let of = |kind: &str| {
+            objects
+                .iter()
+                .filter(|object| object.kind() == kind)
+                .count()
+        };
+        (
+            of("Deployment"),
+            of("CustomResourceDefinition"),
+            of("ValidatingWebhookConfiguration"),
+        )
+    };
+    assert_eq!(kinds(&[Component::Reconciler]), (1, 5, 0));
+    assert_eq!(kinds(&[Component::Webhook]), (1, 4, 1));
+    assert_eq!(
+        kinds(&[Component::Reconciler, Component::Webhook]),
+        (2, 5, 1)
+    );
+}
+
+#[test]
+fn the_secret_of_the_authority_is_the_one_the_webhook_may_tend() {
+    let objects = objects(&Settings::whole("here"));
+    let role = objects
+        .iter()
+        .find(|object| object.kind() == "Role" && object.part == Part::Webhook);
+    let secret = authority("here");
+    assert_eq!(
+        role.unwrap().value["rules"][0]["resourceNames"],
+        json!([secret.name()])
+    );
+    assert_eq!(secret.namespace(), Some("here"));
 }
 
 #[test]
 fn all_lies_in_the_namespace_that_was_asked_for() {
-    let settings = Settings {
-        namespace: "elsewhere".to_owned(),
-        ..Settings::default()
-    };
-    for object in objects(&settings) {
+    for object in objects(&Settings::whole("elsewhere")) {
         let expected = (!CLUSTER_KINDS.contains(&object.kind())).then_some("elsewhere");
         assert_eq!(object.namespace(), expected, "{}", object.name());
         let text = object.value.to_string();

@@ -5,6 +5,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 
 use super::report::{Category, Finding};
 use super::seen::{Observed, Seen};
+use crate::error::CliError;
 use crate::installation::{Controller, Controllers, Role};
 use crate::manifests::{self, RECONCILER};
 
@@ -24,8 +25,8 @@ pub(super) fn findings(seen: &Seen, now: Timestamp) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(several(&seen.reconcilers));
     for observed in &seen.reconcilers {
-        findings.push(deployment(observed));
-        findings.push(version(&observed.controller));
+        findings.push(deployment(HERE, &observed.controller, &observed.trouble));
+        findings.push(version(HERE, &observed.controller));
         if observed.controller.replicas() > 0 {
             findings.extend(leadership(observed, now));
         }
@@ -85,17 +86,22 @@ fn several(reconcilers: &[Observed]) -> Option<Finding> {
     })
 }
 
-fn deployment(observed: &Observed) -> Finding {
-    let controller = &observed.controller;
+/// Judges the Deployment of a program.
+pub(super) fn deployment(
+    here: Category,
+    controller: &Controller,
+    trouble: &Result<Option<String>, CliError>,
+) -> Finding {
     let namespace = controller.namespace();
     let name = controller.name();
     if controller.replicas() == 0 {
         let text = format!("{name}: scaled down to 0 ({namespace})");
-        let hint = format!("kubectl -n {namespace} scale deployment {name} --replicas=1");
-        return Finding::bad(HERE, text).hint(hint);
+        let usual = manifests::usual_replicas(controller.role);
+        let hint = format!("kubectl -n {namespace} scale deployment {name} --replicas={usual}");
+        return Finding::bad(here, text).hint(hint);
     }
     if controller.is_rolled_out() {
-        return Finding::good(HERE, format!("{name}: deployment ready ({namespace})"));
+        return Finding::good(here, format!("{name}: deployment ready ({namespace})"));
     }
     let status = controller.deployment.status.clone().unwrap_or_default();
     let available = status.available_replicas.unwrap_or_default();
@@ -103,25 +109,27 @@ fn deployment(observed: &Observed) -> Finding {
         "{name}: deployment not ready, {available} of {} available ({namespace})",
         controller.replicas()
     );
-    let finding = Finding::bad(HERE, text);
-    let finding = match &observed.trouble {
+    let finding = Finding::bad(here, text);
+    let finding = match trouble {
         Ok(Some(trouble)) => finding.at(trouble),
         Ok(None) | Err(_) => finding,
     };
     finding.hint(format!(
-        "kubectl -n {namespace} describe pod -l app.kubernetes.io/name={RECONCILER}"
+        "kubectl -n {namespace} describe pod -l app.kubernetes.io/name={}",
+        controller.role.name()
     ))
 }
 
-fn version(controller: &Controller) -> Finding {
+/// Judges the version of a program.
+pub(super) fn version(here: Category, controller: &Controller) -> Finding {
     let theirs = controller.version();
     let ours = format!("v{}", manifests::TAG);
     let text = format!("{} {theirs}", controller.name());
     if theirs == ours {
-        return Finding::good(HERE, text);
+        return Finding::good(here, text);
     }
     let text = format!("{text} is not the version of kubectl-imgauto, {ours}");
-    Finding::warning(HERE, text)
+    Finding::warning(here, text)
         .at(controller.image())
         .hint(format!(
             "kubectl imgauto install -n {}",

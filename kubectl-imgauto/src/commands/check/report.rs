@@ -15,17 +15,20 @@ pub(super) enum Category {
     Cluster,
     /// What runs in it.
     Reconciler,
+    /// What its API server calls.
+    Webhook,
 }
 
 impl Category {
     /// All, in the order in which they are shown.
-    const ALL: [Self; 3] = [Self::Client, Self::Cluster, Self::Reconciler];
+    const ALL: [Self; 4] = [Self::Client, Self::Cluster, Self::Reconciler, Self::Webhook];
 
     fn title(self) -> &'static str {
         match self {
             Self::Client => "client",
             Self::Cluster => "cluster",
             Self::Reconciler => "reconciler",
+            Self::Webhook => "webhook",
         }
     }
 }

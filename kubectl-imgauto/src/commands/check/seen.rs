@@ -8,6 +8,7 @@ use reconciler::process::leader::lease_name;
 
 use super::Stage;
 use super::rights::{self, Held, Purpose};
+use super::webhook::Webhook;
 use crate::cluster::{Attempt, refused};
 use crate::commands::install;
 use crate::error::CliError;
@@ -32,6 +33,8 @@ pub(super) struct Seen {
     pub(super) reconcilers: Vec<Observed>,
     /// The automations; `None` if they were not asked for, because their kind is not there.
     pub(super) automations: Option<Result<Vec<api::ImageUpdateAutomation>, CliError>>,
+    /// The webhook and what leads to it; `None` if there is nothing of it.
+    pub(super) webhook: Option<Webhook>,
 }
 
 /// A definition imgauto has, and what the cluster has in its place.
@@ -77,6 +80,7 @@ impl Seen {
             controllers: Ok(Controllers::default()),
             reconcilers: Vec::new(),
             automations: None,
+            webhook: None,
         };
         if seen.kubernetes.is_err() {
             return seen;
@@ -116,6 +120,9 @@ impl Seen {
             });
             if !absent {
                 seen.automations = Some(automations(client, namespace).await);
+            }
+            if let Ok(controllers) = &seen.controllers {
+                seen.webhook = Webhook::gather(client, controllers).await;
             }
         }
         seen

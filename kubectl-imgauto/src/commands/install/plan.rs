@@ -1,5 +1,7 @@
 //! What an installation does to a cluster, decided before anything is written.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::ResourceExt as _;
 
@@ -8,11 +10,13 @@ use crate::error::CliError;
 use crate::installation::definition::{self, Comparison};
 use crate::installation::owner::{self, Owner};
 use crate::installation::{self, Controller, OLDEST_KUBERNETES, Role};
-use crate::manifests::{self, GIT_REPOSITORIES, Object, Part, Settings};
+use crate::manifests::{self, Component, GIT_REPOSITORIES, Object, Part, Settings};
 
 /// What the user asked for.
 #[derive(Clone, Debug)]
 pub(super) struct Wishes {
+    /// What is to be installed. A webhook that is there already is looked after without being named.
+    pub(super) components: BTreeSet<Component>,
     /// The namespace, if one was named.
     pub(super) namespace: Option<String>,
     /// Where the image lies; without it, an installation that is there keeps its own.
@@ -21,6 +25,8 @@ pub(super) struct Wishes {
     pub(super) pull_secrets: Vec<String>,
     /// Arguments of the reconciler.
     pub(super) args: Vec<String>,
+    /// Arguments of the webhook.
+    pub(super) webhook_args: Vec<String>,
     /// Keys of taints the pod may stand.
     pub(super) toleration_keys: Vec<String>,
     /// What becomes of Flux's controllers that write the same objects.
@@ -80,6 +86,14 @@ pub(super) enum Step {
     },
 }
 
+impl Step {
+    /// Whether it makes the API server call the webhook.
+    pub(super) fn is_hooks(&self) -> bool {
+        let (Self::Apply(object) | Self::Leave { object, .. }) = self;
+        object.part == Part::Hooks
+    }
+}
+
 /// Decides, or says all that stands in the way.
 pub(super) fn plan(wishes: &Wishes, facts: &Facts) -> Result<Plan, CliError> {
     let (settings, notes) = settings(wishes, facts);
@@ -88,9 +102,14 @@ pub(super) fn plan(wishes: &Wishes, facts: &Facts) -> Result<Plan, CliError> {
     obstacles.extend(old_kubernetes(facts));
     obstacles.extend(other_installation(&settings, facts));
     if !wishes.takes_over {
-        obstacles.extend(other_tool(facts));
+        obstacles.extend(other_tool(&settings, facts));
     }
-    let adopted: Vec<_> = facts.controllers.rivals().cloned().collect();
+    // Only what writes their objects gets in the way of Flux's controllers.
+    let rivals = facts.controllers.rivals().cloned();
+    let adopted: Vec<_> = match settings.components.contains(&Component::Reconciler) {
+        true => rivals.collect(),
+        false => Vec::new(),
+    };
     match wishes.competition {
         Competition::Refused => obstacles.extend(two_writers(&adopted, wishes)),
         Competition::ScaledDown => warnings.extend(adopted.iter().filter_map(undone_by)),
@@ -126,9 +145,9 @@ pub(super) fn plan(wishes: &Wishes, facts: &Facts) -> Result<Plan, CliError> {
 /// The settings of the installation: what was asked for, then what is there, then what is usual.
 fn settings(wishes: &Wishes, facts: &Facts) -> (Settings, Vec<String>) {
     let mut notes = Vec::new();
-    let there = facts.controllers.reconcilers().next();
+    let there = facts.controllers.ours().next();
     let of_flux = facts.controllers.found.iter();
-    let of_flux = of_flux.filter(|controller| controller.role != Role::Reconciler);
+    let of_flux = of_flux.filter(|controller| !controller.role.is_ours());
     let namespace = wishes
         .namespace
         .clone()
@@ -158,14 +177,26 @@ fn settings(wishes: &Wishes, facts: &Facts) -> (Settings, Vec<String>) {
             .next()
             .map(|it| manifests::events_to(&it.namespace())),
     );
+    let mut components = wishes.components.clone();
+    let webhook = facts.controllers.webhooks().next();
+    components.extend(webhook.map(|_| Component::Webhook));
+    let reconciler = facts.controllers.reconcilers().next();
+    let usual = Settings::default();
+    // Who asked for several gets them again; who went back to Flux comes again with the usual number.
+    let kept = |there: Option<&Controller>, usual: i32| match there.map(Controller::replicas) {
+        None | Some(0) => usual,
+        Some(replicas) => replicas,
+    };
     let settings = Settings {
+        components,
         namespace,
         registry,
         pull_secrets,
         args,
+        webhook_args: wishes.webhook_args.clone(),
         toleration_keys: wishes.toleration_keys.clone(),
-        // Who asked for several gets them again; who went back to Flux comes again with one.
-        replicas: there.map_or(1, Controller::replicas).max(1),
+        replicas: kept(reconciler, usual.replicas),
+        webhook_replicas: kept(webhook, usual.webhook_replicas),
     };
     (settings, notes)
 }
@@ -180,9 +211,10 @@ fn old_kubernetes(facts: &Facts) -> Option<CliError> {
     })
 }
 
-/// A second reconciler would write the same objects, and take the rights of the first one.
+/// A second reconciler would write the same objects, and a second webhook the same configurations; both would take the
+/// rights of the first.
 fn other_installation(settings: &Settings, facts: &Facts) -> Option<CliError> {
-    let mut there = facts.controllers.reconcilers().map(Controller::namespace);
+    let mut there = facts.controllers.ours().map(Controller::namespace);
     let other = there.find(|namespace| *namespace != settings.namespace)?;
     let message = format!("imgauto is installed in {other} already");
     Some(
@@ -192,9 +224,13 @@ fn other_installation(settings: &Settings, facts: &Facts) -> Option<CliError> {
     )
 }
 
-fn other_tool(facts: &Facts) -> Option<CliError> {
-    let there = facts.controllers.reconcilers().next()?;
-    let tool = owner::applier(&there.deployment.metadata)?;
+fn other_tool(settings: &Settings, facts: &Facts) -> Option<CliError> {
+    let mut there = facts.controllers.ours().filter(|there| match there.role {
+        Role::Reconciler => settings.components.contains(&Component::Reconciler),
+        _ => settings.components.contains(&Component::Webhook),
+    });
+    let (there, tool) =
+        there.find_map(|there| Some((there, owner::applier(&there.deployment.metadata)?)))?;
     let place = format!("{}/{}", there.namespace(), there.name());
     Some(
         CliError::failure(format!(
@@ -286,7 +322,7 @@ fn left(object: &Object, facts: &Facts) -> Option<(String, Option<Concern>)> {
                 Owner::Imgauto => None,
             }
         }
-        Part::Definitions | Part::Rights | Part::Program => None,
+        Part::Definitions | Part::Rights | Part::Program | Part::Webhook | Part::Hooks => None,
     }
 }
 

@@ -1,4 +1,4 @@
-//! What an installation waits for: the kinds to be served, and the reconciler to be ready.
+//! What an installation waits for: the kinds to be served, and programs to be ready.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -11,7 +11,6 @@ use kube::{Api, Client};
 use crate::cluster::{Attempt, refused};
 use crate::error::CliError;
 use crate::installation::{Controller, Role, definition};
-use crate::manifests;
 
 /// How often it is looked.
 const PERIOD: Duration = Duration::from_millis(250);
@@ -72,13 +71,14 @@ pub(super) async fn served(
     Ok(())
 }
 
-/// Waits until the reconciler is ready, or cannot become so.
+/// Waits until a program is ready, or cannot become so.
 pub(super) async fn wait(
     client: &Client,
     namespace: &str,
+    role: Role,
     stage: &RefCell<String>,
 ) -> Result<(), CliError> {
-    let name = manifests::RECONCILER;
+    let name = role.name();
     let api: Api<Deployment> = Api::namespaced(client.clone(), namespace);
     loop {
         let found = api.get(name).await.map_err(|error| {
@@ -90,7 +90,7 @@ pub(super) async fn wait(
             refused(&error, attempt)
         })?;
         let controller = Controller {
-            role: Role::Reconciler,
+            role,
             deployment: found,
         };
         if controller.is_rolled_out() {
@@ -120,7 +120,7 @@ pub(crate) async fn trouble(
     controller: &Controller,
 ) -> Result<Option<String>, CliError> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), &controller.namespace());
-    let label = format!("app.kubernetes.io/name={}", manifests::RECONCILER);
+    let label = format!("app.kubernetes.io/name={}", controller.role.name());
     let list = pods.list(&ListParams::default().labels(&label)).await;
     let list = list.map_err(|error| {
         let attempt = Attempt {

@@ -80,10 +80,8 @@ pub(super) async fn take(client: &Client, scope: &Scope) -> Result<Inventory, Cl
     ];
     let controllers = installation::controllers(client, &likely).await?;
     let namespace = place(scope, &controllers)?;
-    let settings = Settings {
-        namespace: namespace.clone(),
-        ..Settings::default()
-    };
+    let settings = Settings::whole(&namespace);
+    let authority = manifests::authority(&namespace);
     let mut inventory = Inventory {
         namespace,
         objects: Vec::new(),
@@ -101,6 +99,8 @@ pub(super) async fn take(client: &Client, scope: &Scope) -> Result<Inventory, Cl
             consider_definition(client, object, &mut inventory).await?;
         }
     }
+    // The webhook would make it anew as long as it runs.
+    consider(client, authority, &mut inventory).await?;
     if scope.definitions == Definitions::Kept {
         let line = "definitions and the objects of their kinds stay; --crds removes them";
         inventory.kept.push(line.to_owned());
@@ -114,10 +114,7 @@ fn place(scope: &Scope, controllers: &Controllers) -> Result<String, CliError> {
     if let Some(namespace) = &scope.namespace {
         return Ok(namespace.clone());
     }
-    let places: BTreeSet<_> = controllers
-        .reconcilers()
-        .map(Controller::namespace)
-        .collect();
+    let places: BTreeSet<_> = controllers.ours().map(Controller::namespace).collect();
     let mut rest = places.iter();
     match (rest.next(), rest.next()) {
         (None, _) => Ok(manifests::NAMESPACE.to_owned()),

@@ -89,12 +89,13 @@ fn is_neighbour(resource: &ApiResource, metadata: &ObjectMeta, going: &[Object])
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifests::{Settings, objects};
+    use crate::manifests::{NAMESPACE, Settings, authority, objects};
     use kube::core::GroupVersionKind;
 
     fn is_other(group: &str, kind: &str, metadata: serde_json::Value) -> bool {
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, "v1", kind));
-        let going = objects(&Settings::default());
+        let mut going = objects(&Settings::whole(NAMESPACE));
+        going.push(authority(NAMESPACE));
         is_neighbour(
             &resource,
             &serde_json::from_value(metadata).unwrap(),
@@ -109,6 +110,9 @@ mod tests {
             ("", "ServiceAccount", "default"),
             ("", "ServiceAccount", "imgauto-reconciler"),
             ("apps", "Deployment", "imgauto-reconciler"),
+            ("apps", "Deployment", "imgauto-webhook"),
+            ("policy", "PodDisruptionBudget", "imgauto-webhook"),
+            ("", "Secret", "imgauto-webhook-ca"),
             ("", "Endpoints", "imgauto-reconciler"),
             (
                 "coordination.k8s.io",

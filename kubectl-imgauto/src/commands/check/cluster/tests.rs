@@ -31,6 +31,7 @@ fn seen() -> Seen {
         controllers: Ok(Controllers::default()),
         reconcilers: Vec::new(),
         automations: None,
+        webhook: None,
     }
 }
 

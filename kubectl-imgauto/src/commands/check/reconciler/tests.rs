@@ -51,6 +51,7 @@ fn seen(controllers: Vec<Controller>, reconcilers: Vec<Observed>) -> Seen {
         }),
         reconcilers,
         automations: None,
+        webhook: None,
     }
 }
 

@@ -25,10 +25,12 @@ fn facts(controllers: Vec<Controller>) -> Facts {
 
 fn wishes() -> Wishes {
     Wishes {
+        components: [Component::Reconciler].into(),
         namespace: None,
         registry: None,
         pull_secrets: Vec::new(),
         args: Vec::new(),
+        webhook_args: Vec::new(),
         toleration_keys: Vec::new(),
         competition: Competition::Refused,
         takes_over: false,
@@ -172,6 +174,37 @@ fn an_installation_that_is_there_keeps_what_nobody_asked_to_change() {
     or: kubectl imgauto uninstall -n tools
 "
     );
+}
+
+#[test]
+fn a_webhook_that_is_there_is_looked_after_without_being_named() {
+    let there = vec![
+        controller("tools", Role::Reconciler, 1),
+        controller("tools", Role::Webhook, 3),
+    ];
+    let plan = plan(&wishes(), &facts(there)).unwrap();
+    assert_eq!(plan.settings.components, Settings::whole("").components);
+    assert_eq!(
+        (plan.settings.replicas, plan.settings.webhook_replicas),
+        (1, 3)
+    );
+}
+
+#[test]
+fn the_webhook_goes_beside_the_controllers_of_flux() {
+    let flux = vec![
+        controller("flux-system", Role::Reflector, 1),
+        controller("flux-system", Role::Automation, 1),
+    ];
+    let wishes = Wishes {
+        components: [Component::Webhook].into(),
+        ..wishes()
+    };
+    let plan = plan(&wishes, &facts(flux)).unwrap();
+    assert!(plan.adopted.is_empty());
+    let applied = applied(&plan);
+    assert!(applied.iter().any(|name| name == manifests::WEBHOOK));
+    assert!(!applied.iter().any(|name| name == manifests::RECONCILER));
 }
 
 #[test]
