@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 pub mod keys;
 
 mod assess;
+mod line;
 mod marks;
 mod namespace;
 mod rules;

@@ -21,7 +21,7 @@ const SIZE: Size = Size {
 };
 
 pub(crate) fn measure() {
-    let plane = ControlPlane::private();
+    let plane = ControlPlane::at_rest();
     deployed::deploy(&plane, SIZE);
     let home = TempDir::new().expect("the temporary folder is writable");
     let status = || -> Command {

@@ -14,7 +14,7 @@ use axum::http::{Request, Response, StatusCode};
 use kube::Client;
 use tokio::sync::watch;
 
-use crate::control_plane::ControlPlane;
+use crate::control_plane::{ControlPlane, Credentials};
 use crate::serve::Listening;
 
 /// More than any request of a test has.
@@ -30,6 +30,7 @@ struct Shared {
     client: Client,
     logs: watch::Sender<BTreeMap<String, Log>>,
     asked: Mutex<Vec<String>>,
+    requests: Mutex<Vec<String>>,
 }
 
 /// The log of the pods whose names begin alike.
@@ -43,10 +44,16 @@ struct Log {
 impl ApiFront {
     /// Starts a front for everybody, with the rights of the cluster's administrator.
     pub fn start(plane: &ControlPlane) -> Self {
+        Self::start_as(plane.client())
+    }
+
+    /// Starts a front for everybody, with the rights of a client.
+    pub fn start_as(client: Client) -> Self {
         let shared = Arc::new(Shared {
-            client: plane.client(),
+            client,
             logs: watch::Sender::default(),
             asked: Mutex::default(),
+            requests: Mutex::default(),
         });
         let router = Router::new()
             .fallback(answer)
@@ -60,6 +67,17 @@ impl ApiFront {
     /// The address, as `--server` takes it.
     pub fn url(&self) -> String {
         format!("http://{}", self.listening.address())
+    }
+
+    /// A kubeconfig that leads here, without a user.
+    pub fn kubeconfig(&self) -> Credentials {
+        Credentials::of_server(&self.url())
+    }
+
+    /// All requests so far: method, path and query, in order.
+    pub fn requests(&self) -> Vec<String> {
+        let requests = self.shared.requests.lock();
+        requests.expect("no holder panics").clone()
     }
 
     /// Adds lines to the log of the pods whose names begin with `pod`; whoever follows it gets them at once.
@@ -83,11 +101,19 @@ impl ApiFront {
     }
 }
 
+impl Shared {
+    fn note(&self, request: String) {
+        let requests = self.requests.lock();
+        requests.expect("no holder panics").push(request);
+    }
+}
+
 async fn answer(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Response<Body> {
     let target = request
         .uri()
         .path_and_query()
         .map_or("/", |target| target.as_str());
+    shared.note(format!("{} {target}", request.method()));
     let segments: Vec<_> = request.uri().path().split('/').collect();
     let ["", "api", "v1", "namespaces", _, "pods", pod, "log"] = segments.as_slice() else {
         return pass_on(&shared.client, request).await;

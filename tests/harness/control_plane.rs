@@ -82,9 +82,18 @@ impl ControlPlane {
 
     /// A cluster for one test: to count all writes, to be restarted, or to be watched as a whole.
     pub fn private() -> Self {
+        Self::launch(&[])
+    }
+
+    /// A cluster without controllers, scheduler and node: what is written stays as it is. Not to be restarted.
+    pub fn at_rest() -> Self {
+        Self::launch(&["--at-rest"])
+    }
+
+    fn launch(flags: &[&str]) -> Self {
         let folder = TempDir::with_prefix("imgauto-control-plane-")
             .expect("the temporary folder is writable");
-        let server = Mutex::new(start(folder.path()));
+        let server = Mutex::new(start(folder.path(), flags));
         let kubeconfig = folder.path().join("admin.kubeconfig");
         Self::new(kubeconfig, Some(Process { server, folder }))
     }
@@ -244,7 +253,7 @@ impl ControlPlane {
     /// If this is the cluster of `IMGAUTO_TEST_KUBECONFIG`.
     pub fn start_again(&self) {
         let process = self.own();
-        let started = start(process.folder.path());
+        let started = start(process.folder.path(), &[]);
         *process.server.lock().expect("no holder panics") = started;
     }
 
@@ -265,6 +274,17 @@ impl Credentials {
         connect(self.path())
     }
 
+    /// A kubeconfig of nobody for a server at a URL.
+    pub(crate) fn of_server(url: &str) -> Self {
+        let kubeconfig = serde_json::json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "it",
+            "clusters": [{ "name": "it", "cluster": { "server": url } }],
+            "users": [{ "name": "it", "user": {} }],
+            "contexts": [{ "name": "it", "context": { "cluster": "it", "user": "it" } }],
+        });
+        Self::write(&serde_json::from_value(kubeconfig).expect("this is a kubeconfig"))
+    }
+
     /// JSON is YAML, which is what a kubeconfig is.
     fn write(kubeconfig: &Kubeconfig) -> Self {
         let file = NamedTempFile::with_prefix("imgauto-kubeconfig-")
@@ -274,10 +294,10 @@ impl Credentials {
     }
 }
 
-fn start(folder: &Path) -> Server {
+fn start(folder: &Path, flags: &[&str]) -> Server {
     let mut command = Command::new(real("control-plane"));
     clean(&mut command, folder);
-    let mut server = Server::start(command.arg("--dir").arg(folder));
+    let mut server = Server::start(command.arg("--dir").arg(folder).args(flags));
     let ready = server.find(|line| (line == "ready").then_some(()));
     if let Err(why) = ready {
         let logs = ["components.log", "etcd.log", "node.log"].map(|name| {

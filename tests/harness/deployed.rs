@@ -1,27 +1,25 @@
 //! A large cluster at rest: many workloads that run, each with a policy that looks after it.
 
-use std::time::Duration;
-
 use api::ImageInventory;
 use api::automation::ImageUpdateAutomation;
 use api::git_repository::GitRepository;
 use api::policy::ImagePolicy;
 use api::repository::ImageRepository;
-use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Namespace, Node};
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use kube::Api;
-use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::api::PostParams;
 use serde_json::{Value, json};
 
 use crate::control_plane::ControlPlane;
-use crate::population::{populate, ready, wait_until};
+use crate::population::{populate, ready};
 use crate::serve::wait;
-
-/// How long the controllers may take to start all pods.
-const PATIENCE: Duration = Duration::from_secs(900);
 
 /// Since when everything is as it is.
 const SINCE: &str = "2026-01-01T00:00:00Z";
+
+/// What tells the revisions of a Deployment apart.
+const HASH: &str = "7c5ddbdf54";
 
 /// The namespace of policies and automations.
 const NAMESPACE: &str = "flux-system";
@@ -41,48 +39,35 @@ pub struct Size {
     pub automations: usize,
 }
 
-/// Makes a cluster of that size and waits until all pods of all Deployments are available, which takes minutes if they
-/// are thousands.
+/// Makes a cluster of that size, with everything in the state in which controllers would leave it.
 ///
 /// # Panics
 ///
-/// If the API server refuses something, or pods do not start.
+/// If the API server refuses something.
 pub fn deploy(plane: &ControlPlane, size: Size) {
     plane.install_manifests();
-    make_room(plane, size.workloads * size.replicas);
     let mut namespaces = vec![NAMESPACE.to_owned()];
     namespaces.extend((0..size.namespaces).map(|number| format!("team-{number}")));
     make_namespaces(plane, &namespaces);
-    populate::<Deployment>(
-        plane,
-        (0..size.workloads)
-            .map(|number| size.deployment(number))
-            .collect(),
-    );
+    let accounts = namespaces
+        .iter()
+        .map(|namespace| json!({ "metadata": { "name": "default", "namespace": namespace } }));
+    populate::<ServiceAccount>(plane, accounts.collect());
+    let deployments = (0..size.workloads).map(|number| size.deployment(number));
+    let owners = populate::<Deployment>(plane, deployments.collect());
+    let sets = (0..).zip(&owners);
+    let sets = sets.map(|(number, owner)| size.replica_set(number, owner));
+    let owners = populate::<ReplicaSet>(plane, sets.collect());
+    let pods = (0..).zip(&owners).flat_map(|(number, owner)| {
+        (0..size.replicas).map(move |replica| size.pod(number, replica, owner))
+    });
+    populate::<Pod>(plane, pods.collect());
     populate::<ImageRepository>(plane, (0..size.policies).map(repository).collect());
     populate::<ImagePolicy>(plane, (0..size.policies).map(policy).collect());
     populate::<GitRepository>(plane, vec![source()]);
     populate::<ImageUpdateAutomation>(plane, (0..size.automations).map(automation).collect());
     let inventories = (0..size.automations).map(|number| size.inventory(number));
     populate::<ImageInventory>(plane, inventories.collect());
-    wait_until(
-        PATIENCE,
-        || unavailable(plane, size) == 0,
-        || format!("{} Deployments are not available", unavailable(plane, size)),
-    );
-}
-
-/// The one node takes as many pods as there are to be.
-fn make_room(plane: &ControlPlane, pods: usize) {
-    let nodes: Api<Node> = Api::all(plane.client());
-    let pods = json!({ "pods": (pods + 100).to_string() });
-    let patch = Patch::Merge(json!({ "status": { "capacity": pods, "allocatable": pods } }));
-    let patched = wait(async move {
-        nodes
-            .patch_status("node", &PatchParams::default(), &patch)
-            .await
-    });
-    patched.expect("the node takes a capacity");
 }
 
 fn make_namespaces(plane: &ControlPlane, names: &[String]) {
@@ -104,30 +89,6 @@ fn make_namespaces(plane: &ControlPlane, names: &[String]) {
     });
 }
 
-/// How many Deployments are not available, seen page by page.
-fn unavailable(plane: &ControlPlane, size: Size) -> usize {
-    let api: Api<Deployment> = Api::all(plane.client());
-    let replicas = i32::try_from(size.replicas).expect("few replicas");
-    wait(async move {
-        let mut available = 0;
-        let mut page = ListParams::default().limit(1000);
-        loop {
-            let list = api.list(&page).await.expect("Deployments can be listed");
-            let statuses = list
-                .items
-                .iter()
-                .filter_map(|object| object.status.as_ref());
-            available += statuses
-                .filter(|status| status.available_replicas == Some(replicas))
-                .count();
-            match list.metadata.continue_.filter(|next| !next.is_empty()) {
-                Some(next) => page.continue_token = Some(next),
-                None => return size.workloads - available,
-            }
-        }
-    })
-}
-
 impl Size {
     fn place(self, number: usize) -> (String, String) {
         (
@@ -136,36 +97,120 @@ impl Size {
         )
     }
 
+    fn labels(self, number: usize) -> Value {
+        let (_, name) = self.place(number);
+        json!({ "app.kubernetes.io/name": name, "app.kubernetes.io/part-of": "shop", "app.kubernetes.io/managed-by": "kustomize" })
+    }
+
+    /// The labels of what belongs to one revision of a Deployment.
+    fn labels_of_revision(self, number: usize) -> Value {
+        let mut labels = self.labels(number);
+        labels["pod-template-hash"] = HASH.into();
+        labels
+    }
+
     /// A Deployment as people have them: with ports, probes, resources, variables and volumes.
     fn deployment(self, number: usize) -> Value {
         let (namespace, name) = self.place(number);
-        let labels = json!({ "app.kubernetes.io/name": name, "app.kubernetes.io/part-of": "shop", "app.kubernetes.io/managed-by": "kustomize" });
+        let labels = self.labels(number);
+        let mut status = self.counts();
+        status["updatedReplicas"] = self.replicas.into();
+        status["conditions"] = json!([
+            condition(
+                "Available",
+                "MinimumReplicasAvailable",
+                "Deployment has minimum availability."
+            ),
+            condition(
+                "Progressing",
+                "NewReplicaSetAvailable",
+                &format!("ReplicaSet \"{name}-{HASH}\" has successfully progressed.")
+            ),
+        ]);
+        json!({
+            "metadata": { "name": name, "namespace": namespace, "labels": labels, "annotations": { "deployment.kubernetes.io/revision": "1" } },
+            "spec": {
+                "replicas": self.replicas,
+                "selector": { "matchLabels": { "app.kubernetes.io/name": name } },
+                "template": self.template(number, &labels),
+            },
+            "status": status,
+        })
+    }
+
+    /// The one ReplicaSet of a Deployment.
+    fn replica_set(self, number: usize, owner: &str) -> Value {
+        let (namespace, name) = self.place(number);
+        let labels = self.labels_of_revision(number);
+        let mut status = self.counts();
+        status["fullyLabeledReplicas"] = self.replicas.into();
+        json!({
+            "metadata": {
+                "name": format!("{name}-{HASH}"), "namespace": namespace, "labels": labels, "annotations": { "deployment.kubernetes.io/revision": "1" },
+                "ownerReferences": [owned("Deployment", &name, owner)],
+            },
+            "spec": {
+                "replicas": self.replicas,
+                "selector": { "matchLabels": { "app.kubernetes.io/name": name, "pod-template-hash": HASH } },
+                "template": self.template(number, &labels),
+            },
+            "status": status,
+        })
+    }
+
+    /// A pod of a ReplicaSet.
+    fn pod(self, number: usize, replica: usize, owner: &str) -> Value {
+        let (namespace, name) = self.place(number);
+        let set = format!("{name}-{HASH}");
+        let image = image(number % self.policies);
+        let mut pod = self.template(number, &self.labels_of_revision(number));
+        pod["metadata"]["name"] = format!("{set}-{replica:05}").into();
+        pod["metadata"]["namespace"] = namespace.into();
+        pod["metadata"]["ownerReferences"] = json!([owned("ReplicaSet", &set, owner)]);
+        pod["spec"]["nodeName"] = "node".into();
+        let conditions = ["Initialized", "ContainersReady", "Ready", "PodScheduled"];
+        let conditions = conditions
+            .map(|kind| json!({ "type": kind, "status": "True", "lastTransitionTime": SINCE }));
+        pod["status"] = json!({
+            "phase": "Running", "conditions": conditions, "startTime": SINCE,
+            "hostIP": "10.0.0.1", "podIP": "10.128.0.1", "podIPs": [{ "ip": "10.128.0.1" }],
+            "containerStatuses": [{
+                "name": "app", "image": image, "imageID": format!("{image}@sha256:{}", "5e1f".repeat(16)),
+                "containerID": format!("containerd://{}", "c0de".repeat(16)), "restartCount": 0,
+                "ready": true, "started": true, "state": { "running": { "startedAt": SINCE } },
+            }],
+        });
+        pod
+    }
+
+    fn counts(self) -> Value {
+        json!({
+            "observedGeneration": 1, "replicas": self.replicas,
+            "readyReplicas": self.replicas, "availableReplicas": self.replicas,
+        })
+    }
+
+    fn template(self, number: usize, labels: &Value) -> Value {
+        let (namespace, _) = self.place(number);
         let variables: Vec<Value> = (0..12)
             .map(|at| json!({ "name": format!("SETTING_{at}"), "value": format!("https://service-{at}.{namespace}.svc.cluster.local/api") }))
             .collect();
         let probe = json!({ "httpGet": { "path": "/healthz", "port": "http" }, "periodSeconds": 10, "timeoutSeconds": 2 });
         json!({
-            "metadata": { "name": name, "namespace": namespace, "labels": labels },
+            "metadata": { "labels": labels, "annotations": { "prometheus.io/scrape": "true", "prometheus.io/port": "9797" } },
             "spec": {
-                "replicas": self.replicas,
-                "selector": { "matchLabels": { "app.kubernetes.io/name": name } },
-                "template": {
-                    "metadata": { "labels": labels, "annotations": { "prometheus.io/scrape": "true", "prometheus.io/port": "9797" } },
-                    "spec": {
-                        "containers": [{
-                            "name": "app",
-                            "image": image(number % self.policies),
-                            "ports": [{ "name": "http", "containerPort": 9898 }, { "name": "metrics", "containerPort": 9797 }],
-                            "env": variables,
-                            "livenessProbe": probe,
-                            "readinessProbe": probe,
-                            "resources": { "requests": { "cpu": "1m", "memory": "1Mi" }, "limits": { "memory": "64Mi" } },
-                            "volumeMounts": [{ "name": "data", "mountPath": "/data" }, { "name": "config", "mountPath": "/config" }],
-                        }],
-                        "securityContext": { "runAsNonRoot": true, "runAsUser": 1000, "fsGroup": 1000 },
-                        "volumes": [{ "name": "data", "emptyDir": {} }, { "name": "config", "configMap": { "name": "config", "optional": true } }],
-                    },
-                },
+                "containers": [{
+                    "name": "app",
+                    "image": image(number % self.policies),
+                    "ports": [{ "name": "http", "containerPort": 9898 }, { "name": "metrics", "containerPort": 9797 }],
+                    "env": variables,
+                    "livenessProbe": probe,
+                    "readinessProbe": probe,
+                    "resources": { "requests": { "cpu": "1m", "memory": "1Mi" }, "limits": { "memory": "64Mi" } },
+                    "volumeMounts": [{ "name": "data", "mountPath": "/data" }, { "name": "config", "mountPath": "/config" }],
+                }],
+                "securityContext": { "runAsNonRoot": true, "runAsUser": 1000, "fsGroup": 1000 },
+                "volumes": [{ "name": "data", "emptyDir": {} }, { "name": "config", "configMap": { "name": "config", "optional": true } }],
             },
         })
     }
@@ -199,6 +244,20 @@ impl Size {
 
 fn image(policy: usize) -> String {
     format!("registry.example.com/shop/image-{policy}:1.4.{policy}")
+}
+
+fn condition(kind: &str, reason: &str, message: &str) -> Value {
+    json!({
+        "type": kind, "status": "True", "reason": reason, "message": message,
+        "lastTransitionTime": SINCE, "lastUpdateTime": SINCE,
+    })
+}
+
+fn owned(kind: &str, name: &str, uid: &str) -> Value {
+    json!({
+        "apiVersion": "apps/v1", "kind": kind, "name": name, "uid": uid,
+        "controller": true, "blockOwnerDeletion": true,
+    })
 }
 
 fn named(kind: &str, number: usize) -> Value {

@@ -18,17 +18,19 @@ const AT_ONCE: usize = 32;
 /// How often progress is looked at.
 const PERIOD: Duration = Duration::from_millis(50);
 
-/// Makes objects of one kind and gives each the status that stands in it, if one does.
+/// Makes objects of one kind, gives each the status that stands in it, if one does, and returns their UIDs in order.
 ///
 /// # Panics
 ///
 /// If the API server refuses one of them.
-pub fn populate<K: Resource<DynamicType = ()>>(plane: &ControlPlane, objects: Vec<Value>) {
+pub fn populate<K: Resource<DynamicType = ()>>(
+    plane: &ControlPlane,
+    objects: Vec<Value>,
+) -> Vec<String> {
     let client = plane.client();
     let kind = ApiResource::erase::<K>(&());
     wait(async move {
-        let made = stream::iter(objects).map(Ok::<_, kube::Error>);
-        let made = made.try_for_each_concurrent(AT_ONCE, |mut value| {
+        let made = stream::iter(objects).map(|mut value| {
             let (client, kind) = (client.clone(), &kind);
             async move {
                 value["apiVersion"] = kind.api_version.as_str().into();
@@ -41,18 +43,18 @@ pub fn populate<K: Resource<DynamicType = ()>>(plane: &ControlPlane, objects: Ve
                 let name = object.metadata.name.clone();
                 let name = name.expect("the object has a name");
                 let api = Api::<DynamicObject>::namespaced_with(client, &namespace, kind);
-                api.create(&PostParams::default(), &object).await?;
+                let created = api.create(&PostParams::default(), &object).await?;
                 if !status.is_null() {
                     let patch = Patch::Merge(json!({ "status": status }));
                     api.patch_status(&name, &PatchParams::default(), &patch)
                         .await?;
                 }
-                Ok(())
+                Ok::<_, kube::Error>(created.metadata.uid.unwrap_or_default())
             }
         });
-        made.await
+        made.buffered(AT_ONCE).try_collect().await
     })
-    .expect("the API server takes our objects");
+    .expect("the API server takes our objects")
 }
 
 /// The condition Ready of an object that is well.

@@ -1,6 +1,7 @@
 //! The rules of the house that a machine can check. Each rule is a function from text to complaints, tried on bad
 //! text as well as on the checkout.
 
+mod admission;
 mod architecture;
 mod docs;
 mod kustomize;

@@ -11,7 +11,7 @@ use clap::{Parser, ValueEnum};
 use engine::admission::{Controller, Marked, Owned, Response, Rules};
 use engine::duration::GoDuration;
 use tracing::level_filters::LevelFilter;
-use webhook::certificates::{Configuration, Hooks, Issuer};
+use webhook::certificates::{Configuration, Hooks, Issuer, Lifetimes};
 use webhook::process::{Settings, Source};
 use webhook::review::Setup;
 
@@ -78,8 +78,21 @@ struct Certificate {
     )]
     mutating: Vec<String>,
     /// Validating webhook configuration that is to trust the authority; may be repeated
-    #[arg(long = "validating-configuration", value_name = "NAME", default_values = ["imgauto-guard", "imgauto-policies"])]
+    #[arg(
+        long = "validating-configuration",
+        value_name = "NAME",
+        default_value = "imgauto-guard"
+    )]
     validating: Vec<String>,
+    /// How long an authority lives; it is replaced after two thirds of that
+    #[arg(long, value_name = "DURATION", default_value = "8760h", value_parser = life)]
+    ca_lifetime: Duration,
+    /// How long a new authority is trusted before it signs
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = life)]
+    ca_announcement: Duration,
+    /// How long a certificate lives that the authority signs; it is replaced after two thirds of that
+    #[arg(long, value_name = "DURATION", default_value = "168h", value_parser = life)]
+    leaf_lifetime: Duration,
     /// Namespace this program runs in
     #[arg(
         long,
@@ -228,6 +241,15 @@ fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from(duration).map_err(|error| error.to_string())
 }
 
+/// A duration that certificates can have, which are dated to the second.
+fn life(text: &str) -> Result<Duration, String> {
+    let life = duration(text)?;
+    match life.as_secs() {
+        0 => Err("a second is the least".to_owned()),
+        _ => Ok(life),
+    }
+}
+
 impl Args {
     /// The least important message that is logged.
     pub(crate) fn log_level(&self) -> LevelFilter {
@@ -274,6 +296,11 @@ impl Certificate {
             secret: self.tls_secret,
             names,
             configurations: mutating.chain(validating).collect(),
+            lives: Lifetimes {
+                authority: self.ca_lifetime,
+                leaf: self.leaf_lifetime,
+                announcement: self.ca_announcement,
+            },
             namespace: self.namespace,
         })
     }

@@ -4,6 +4,7 @@
 //! [`wire`] reads reviews and writes answers, [`policies`] knows policies and namespaces, [`review`] and [`checks`]
 //! answer from both, [`routes`] serves it. What is decided is decided in [`engine::admission`].
 
+pub mod body;
 pub mod certificates;
 pub mod chain;
 pub mod checks;
@@ -11,8 +12,10 @@ pub mod metrics;
 pub mod patch;
 pub mod policies;
 pub mod process;
+pub mod reach;
 pub mod review;
 pub mod routes;
 pub mod server;
 pub mod tls;
+pub mod trace;
 pub mod wire;

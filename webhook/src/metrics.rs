@@ -15,6 +15,9 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::policies::{Policies, Watched};
 
+#[cfg(test)]
+mod tests;
+
 /// From 50 µs to a second, each about twice the one before.
 const DURATIONS: [f64; 14] = [
     0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0,
@@ -30,6 +33,9 @@ const SIZES: [f64; 8] = [
     4_194_304.0,
     10_485_760.0,
 ];
+
+/// The decisions by which nothing is changed and nobody is told anything.
+const QUIET: [&str; 3] = ["allowed", "skipped", "unchanged"];
 
 /// A word that never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -83,6 +89,8 @@ pub enum Handshake {
     Done,
     /// The other side does not speak TLS, or does not trust us.
     Failed,
+    /// The other side went away before it was done, as one does that only looks whether somebody listens.
+    GivenUp,
     /// It took too long.
     Late,
 }
@@ -100,6 +108,9 @@ struct Shared {
     bodies: Histogram,
     rejected: Family<Reason, Counter>,
     overrides: Counter,
+    /// All answers, and those that changed and said nothing.
+    quiet: (Counter, Counter),
+    quiet_ratio: Gauge<f64, AtomicU64>,
     handshakes: Family<Outcome, Counter>,
     leaf_not_after: Gauge,
     age: Gauge<f64, AtomicU64>,
@@ -118,6 +129,8 @@ impl Metrics {
             bodies: Histogram::new(SIZES),
             rejected: Family::default(),
             overrides: Counter::default(),
+            quiet: Default::default(),
+            quiet_ratio: Gauge::default(),
             handshakes: Family::default(),
             leaf_not_after: Gauge::default(),
             age: Gauge::default(),
@@ -133,6 +146,11 @@ impl Metrics {
         let hook = Hook { hook: answer.hook };
         if answer.decision == Word("overridden") {
             self.0.overrides.inc();
+        }
+        let (all, quiet) = &self.0.quiet;
+        all.inc();
+        if QUIET.contains(&answer.decision.0) {
+            quiet.inc();
         }
         self.0.answers.get_or_create(&answer).inc();
         self.0
@@ -164,6 +182,7 @@ impl Metrics {
         let result = Word(match handshake {
             Handshake::Done => "ok",
             Handshake::Failed => "failed",
+            Handshake::GivenUp => "aborted",
             Handshake::Late => "timeout",
         });
         self.0.handshakes.get_or_create(&Outcome { result }).inc();
@@ -181,6 +200,10 @@ impl Metrics {
     /// Never in practice: writing to a text does not fail.
     pub fn text(&self, policies: &Policies, now: Instant) -> Result<String, fmt::Error> {
         self.0.age.set(policies.age(now).as_secs_f64());
+        let (all, quiet) = &self.0.quiet;
+        // No count is so high that this would be inexact where it matters.
+        let ratio = quiet.get() as f64 / all.get().max(1) as f64;
+        self.0.quiet_ratio.set(ratio);
         for watched in Watched::ALL {
             let kind = Kind {
                 kind: Word(watched.kind()),
@@ -239,6 +262,11 @@ impl Shared {
             self.rejected.clone(),
         );
         registry.register(
+            "admission_noop_ratio",
+            "Share of reviews whose answer changes nothing and tells nobody anything",
+            self.quiet_ratio.clone(),
+        );
+        registry.register(
             "overrides",
             "Workloads that were let in against the rules",
             self.overrides.clone(),
@@ -280,49 +308,5 @@ pub struct InFlight(Gauge);
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.dec();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_counted_is_told() {
-        let (metrics, policies) = (Metrics::new(), Policies::default());
-        let answer = |decision| Answer {
-            hook: Word("validate"),
-            kind: Word("deployments"),
-            operation: Word("create"),
-            dry_run: Word("false"),
-            decision: Word(decision),
-        };
-        metrics.answered(answer("denied"), Duration::from_micros(70));
-        metrics.answered(answer("overridden"), Duration::from_micros(70));
-        metrics.rejected("busy");
-        metrics.received(2000);
-        metrics.handshake(Handshake::Late);
-        metrics.leaf(7);
-        let under_way = metrics.begin();
-        policies.lost(Watched::Policies, Instant::now());
-        let text = metrics.text(&policies, Instant::now()).unwrap();
-        for line in [
-            r#"imgauto_admission_requests_total{hook="validate",kind="deployments",operation="create",dry_run="false",decision="denied"} 1"#,
-            r#"imgauto_admission_duration_seconds_bucket{le="0.0001",hook="validate"} 2"#,
-            "imgauto_admission_inflight 1",
-            r#"imgauto_admission_body_bytes_bucket{le="4096.0"} 1"#,
-            r#"imgauto_admission_rejected_total{reason="busy"} 1"#,
-            "imgauto_overrides_total 1",
-            r#"imgauto_tls_handshakes_total{result="timeout"} 1"#,
-            "imgauto_tls_leaf_not_after_seconds 7",
-            r#"imgauto_watch_connected{kind="ImagePolicy"} 0"#,
-            r#"imgauto_watch_connected{kind="Namespace"} 1"#,
-            r#"imgauto_policy_snapshot_objects{kind="ImagePolicy"} 0"#,
-        ] {
-            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
-        }
-        drop(under_way);
-        let text = metrics.text(&policies, Instant::now()).unwrap();
-        assert!(text.contains("imgauto_admission_inflight 0"));
     }
 }

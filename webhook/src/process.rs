@@ -17,20 +17,24 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::sleep;
-use tracing::{info, warn};
+use tracing::{error, info};
 
-use crate::certificates::{Files, Issuer, tend};
+use crate::certificates::{Files, Issuer, Tending};
+use crate::chain::Chain;
 use crate::metrics::Metrics;
 use crate::policies::{Policies, watch};
+use crate::reach::Reach;
 use crate::review::Setup;
 use crate::routes::{Service, router};
-use crate::server::{Ending, serve};
+use crate::server::{Ending, Limits, Server};
 use crate::tls::Leaf;
 
 /// How this program calls itself.
 const AGENT: &str = concat!("imgauto-webhook/", env!("CARGO_PKG_VERSION"));
 /// Longer than the API server keeps a watch open, so that only dead connections end.
 const READ_TIMEOUT: Duration = Duration::from_secs(90);
+/// How many ask for health or metrics at a time.
+const OBSERVERS: usize = 64;
 /// The media type of the text metrics are written in.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -98,63 +102,73 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     );
     info!(version = env!("CARGO_PKG_VERSION"), "starting");
     let listener = bind(settings.listen).await?;
-    let parts = Parts {
-        policies: Policies::default(),
-        metrics: Metrics::new(),
-        leaf: Leaf::default(),
-        ending: Ending::default(),
-    };
+    let parts = Parts::default();
     let mut tasks = JoinSet::new();
     for (address, router) in [
         (settings.health, parts.health()),
         (settings.metrics, parts.told()),
     ] {
-        let listener = bind(address).await?;
-        tasks.spawn(async move {
-            if let Err(error) = axum::serve(listener, router).await {
-                warn!(%error, "health and metrics cannot be told any more");
-            }
-        });
+        tasks.spawn(observed(router).serve(bind(address).await?, settings.grace));
     }
     let client = connect().await?;
     tasks.spawn(watch(client.clone(), parts.policies.clone()));
+    let (leaf, metrics, reach) = (
+        parts.leaf.clone(),
+        parts.metrics.clone(),
+        parts.reach.clone(),
+    );
     match settings.certificate {
         Source::Directory(directory) => {
-            tasks.spawn(Files::new(directory).tend(parts.leaf.clone()));
+            tasks.spawn(Files::new(directory, leaf, metrics, reach).tend());
         }
         Source::Authority(issuer) => {
-            let (leaf, metrics) = (parts.leaf.clone(), parts.metrics.clone());
-            tasks.spawn(tend(client, issuer, leaf, metrics));
+            tasks.spawn(Tending::new(client, issuer, leaf, metrics, reach).tend());
         }
     }
-    let Parts {
-        policies,
-        metrics,
-        leaf,
-        ending,
-    } = parts;
-    let drain = ending.drain.clone();
-    let service = Service::new(settings.setup, policies, metrics.clone(), drain);
-    let router = router(Arc::new(service));
-    let serving = serve(
-        listener,
-        leaf.config(),
-        router,
-        metrics,
-        ending.clone(),
-        settings.grace,
-    );
-    let serving = tokio::spawn(serving);
+    let address = listener.local_addr();
+    let address = address.map_err(|source| RunError::Listen(settings.listen, source))?;
+    tasks.spawn(parts.reach.clone().probe(address, parts.leaf.clone()));
+    let serving = tokio::spawn(parts.server(settings.setup).serve(listener, settings.grace));
+    let failed = tokio::select! {
+        ended = tasks.join_next() => {
+            // Another replica is better, but there is no reason to cut off who is connected.
+            let failed = RunError::Ended(ended.and_then(Result::err));
+            error!(error = %Chain(&failed), "ending");
+            Some(failed)
+        }
+        name = next(&mut signals) => {
+            info!(signal = name, "ending");
+            None
+        }
+    };
     tokio::select! {
-        ended = tasks.join_next() => return Err(RunError::Ended(ended.and_then(Result::err))),
-        name = next(&mut signals) => info!(signal = name, "ending"),
-    }
-    tokio::select! {
-        ended = end(&ending, settings.drain, serving) => ended?,
+        ended = end(&parts.ending, settings.drain, serving) => ended?,
         name = next(&mut signals) => info!(signal = name, "ending at once"),
     }
     info!("ended");
-    Ok(())
+    failed.map_or(Ok(()), Err)
+}
+
+/// Serves health or metrics, which are asked for until the program is gone; what comes of it is counted nowhere.
+fn observed(router: Router) -> Server {
+    Server {
+        router,
+        security: None,
+        metrics: Metrics::new(),
+        ending: Ending::default(),
+        limits: Limits {
+            connections: OBSERVERS,
+            ..Limits::default()
+        },
+    }
+}
+
+/// Has panics logged like everything else, by their places. What they say may quote what is nobody's business.
+pub fn tell_of_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        error!(place, "panicked");
+    }));
 }
 
 /// Ends in order: for a while connections are given up one by one, then none is taken any more.
@@ -195,34 +209,47 @@ async fn connect() -> Result<Client, RunError> {
 }
 
 /// What the parts of the program share.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Parts {
     policies: Policies,
     metrics: Metrics,
     leaf: Leaf,
+    reach: Reach,
     ending: Ending,
 }
 
 impl Parts {
+    fn server(&self, setup: Setup) -> Server {
+        let service = Service::new(setup, self.policies.clone(), self.metrics.clone());
+        Server {
+            router: router(Arc::new(service)),
+            security: Some(self.leaf.config()),
+            metrics: self.metrics.clone(),
+            ending: self.ending.clone(),
+            limits: Limits::default(),
+        }
+    }
+
     /// What the program is not ready for, or `None` if it is ready.
-    fn reason(&self) -> Option<&'static str> {
+    fn missing(&self) -> Option<&'static str> {
         if self.ending.drain.is_cancelled() {
-            Some("not ready: ending")
+            Some("ending")
         } else if self.policies.newest().is_none() {
-            Some("not ready: policies and namespaces are not known yet")
-        } else if !self.leaf.is_there() {
-            Some("not ready: there is no certificate yet")
+            Some("policies and namespaces are not known yet")
         } else {
-            None
+            self.reach.missing()
         }
     }
 
     fn health(&self) -> Router {
         let parts = self.clone();
         let ready = move || async move {
-            match parts.reason() {
-                None => (StatusCode::OK, "ok"),
-                Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, reason),
+            match parts.missing() {
+                None => (StatusCode::OK, "ok".to_owned()),
+                Some(missing) => {
+                    let why = format!("not ready: {missing}");
+                    (StatusCode::SERVICE_UNAVAILABLE, why)
+                }
             }
         };
         Router::new()
@@ -246,30 +273,17 @@ impl Parts {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
-    use crate::certificates::Authority;
     use crate::policies::Snapshot;
 
     #[test]
     fn the_program_is_ready_when_it_can_answer() {
-        let parts = Parts {
-            policies: Policies::default(),
-            metrics: Metrics::new(),
-            leaf: Leaf::default(),
-            ending: Ending::default(),
-        };
-        assert!(parts.reason().unwrap().contains("policies"));
+        let parts = Parts::default();
+        assert!(parts.missing().unwrap().contains("policies"));
         parts.policies.publish(Snapshot::default());
-        assert!(parts.reason().unwrap().contains("certificate"));
-        let now = Timestamp::now();
-        let issued = Authority::new(now).unwrap().issue(&["a".to_owned()], now);
-        let issued = issued.unwrap();
-        let (chain, key) = (issued.certificate.as_bytes(), issued.key.as_bytes());
-        parts.leaf.serve(chain, key).unwrap();
-        assert_eq!(parts.reason(), None);
+        assert_eq!(parts.missing(), parts.reach.missing());
+        assert!(parts.missing().is_some(), "nobody can reach it");
         parts.ending.drain.cancel();
-        assert_eq!(parts.reason(), Some("not ready: ending"));
+        assert_eq!(parts.missing(), Some("ending"));
     }
 }

@@ -8,8 +8,8 @@ use engine::admission::{
     Answer, Basis, Knowledge, Marking, Mode, Namespace, Part, Readable, Requester, Review, Rules,
     Verdict, Wishes, judge, mark, unreadable,
 };
+use serde_json::error::Category;
 
-use crate::chain::Chain;
 use crate::patch;
 use crate::policies::Snapshot;
 use crate::wire::{Denial, Object, Operation, Reply, Request, read_object};
@@ -248,9 +248,18 @@ fn read<'a>(
     let object = request
         .object
         .ok_or_else(|| unread("there is no object".to_owned()))?;
-    let object = read_object(object, paths).map_err(|error| unread(Chain(&error).to_string()))?;
+    let object = read_object(object, paths).map_err(|error| unread(place(&error)))?;
     // What could not be read before and can be now is looked at as if it were new.
     Ok((object, before.and_then(Result::ok)))
+}
+
+/// Where an object cannot be read. What the error quotes is the object's, and this goes into logs.
+fn place(error: &serde_json::Error) -> String {
+    let wrong = match error.classify() {
+        Category::Data => "something is not what it has to be",
+        Category::Io | Category::Syntax | Category::Eof => "it is no JSON",
+    };
+    format!("{wrong} at line {} column {}", error.line(), error.column())
 }
 
 /// Asks for a decision about a request.

@@ -5,40 +5,26 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Request as HttpRequest, State};
-use axum::http::header::{
-    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER,
-};
+use axum::http::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use engine::admission::Mode;
-use futures::StreamExt as _;
-use tokio::sync::Semaphore;
-use tokio::time::{Instant as Deadline, timeout_at};
-use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+use crate::body::{Room, Unread};
 use crate::chain::Chain;
 use crate::checks::check;
 use crate::metrics::{Answer, Metrics, Word};
 use crate::policies::{Policies, Snapshot};
 use crate::review::{Answered, Decision, Guard, Known, Setup, mutate, validate};
+use crate::trace::trace_id;
 use crate::wire::{self, Malformed, Reply, Request};
 
 #[cfg(test)]
 mod tests;
 
-/// The longest body: an object may have 1.5 MiB, and a review holds two of them as JSON.
-pub const MAX_BODY: usize = 10 * 1024 * 1024;
-
-/// All bodies that are in memory at a time, in KiB.
-const BODIES: usize = 64 * 1024;
-/// What a request counts for at least, in KiB, so that there are never too many.
-const LEAST: usize = 64;
-/// How much is made room for before it has come, in bytes.
-const FIRST_PIECE: usize = 64 * 1024;
 /// The time there is for an answer if the API server does not say.
 const DEFAULT_TIME: Duration = Duration::from_secs(10);
 /// How much of the time is kept back, for the way.
@@ -66,30 +52,22 @@ pub struct Service {
     setup: Setup,
     policies: Policies,
     metrics: Metrics,
-    /// The program ends: connections are given up one by one.
-    ending: CancellationToken,
-    load: Semaphore,
+    room: Room,
 }
 
 impl Service {
-    /// Makes a service; `ending` is told when no connection is to be kept.
-    pub fn new(
-        setup: Setup,
-        policies: Policies,
-        metrics: Metrics,
-        ending: CancellationToken,
-    ) -> Self {
+    /// Makes a service that has answered nothing yet.
+    pub fn new(setup: Setup, policies: Policies, metrics: Metrics) -> Self {
         Self {
             setup,
             policies,
             metrics,
-            ending,
-            load: Semaphore::new(BODIES),
+            room: Room::default(),
         }
     }
 }
 
-/// The paths that the API server asks.
+/// The paths that the API server asks, and one by which the program asks whether it can be asked.
 pub fn router(service: Arc<Service>) -> Router {
     let of = |hook: Hook| {
         post(
@@ -103,6 +81,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/validate", of(Hook::Validate(Guard::ByNamespace)))
         .route("/validate/enforce", of(Hook::Validate(Guard::Enforced)))
         .route("/validate-policies", of(Hook::Policies))
+        .route("/livez", get(|| async { "ok" }))
         .with_state(service)
 }
 
@@ -147,20 +126,16 @@ impl Hook {
 /// Why a request is not answered with a review.
 #[derive(Debug, thiserror::Error)]
 enum Refusal {
-    #[error("the body has to be application/json, as it is")]
-    MediaType,
-    #[error("the body is longer than {MAX_BODY} bytes")]
-    TooLong,
-    #[error("the body ended before its end")]
-    Broken(#[source] axum::Error),
+    #[error(transparent)]
+    Body(#[from] Unread),
     #[error(transparent)]
     Malformed(#[from] Malformed),
-    #[error("there are too many requests")]
-    Busy,
     #[error("policies are not known yet")]
     NotSynced,
     #[error("there was no time left")]
     Late,
+    #[error("the request of the review cannot be read")]
+    Unreadable,
     #[error("the answer failed")]
     Panicked,
 }
@@ -168,23 +143,26 @@ enum Refusal {
 impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
-            Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Broken(_) | Self::Malformed(_) => StatusCode::BAD_REQUEST,
-            Self::Busy | Self::NotSynced | Self::Late => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Body(Unread::MediaType) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Body(Unread::TooLong) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Body(Unread::Broken(_)) | Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::Body(Unread::Busy | Unread::Late) | Self::NotSynced | Self::Late => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::Unreadable | Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
     fn reason(&self) -> &'static str {
         match self {
-            Self::MediaType => "media-type",
-            Self::TooLong => "too-long",
-            Self::Broken(_) => "broken",
+            Self::Body(Unread::MediaType) => "media-type",
+            Self::Body(Unread::TooLong) => "too-long",
+            Self::Body(Unread::Broken(_)) => "broken",
+            Self::Body(Unread::Busy) => "busy",
             Self::Malformed(_) => "malformed",
-            Self::Busy => "busy",
             Self::NotSynced => "not-synced",
-            Self::Late => "late",
+            Self::Body(Unread::Late) | Self::Late => "late",
+            Self::Unreadable => "unreadable",
             Self::Panicked => "panic",
         }
     }
@@ -197,29 +175,38 @@ impl Refusal {
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
-        if !matches!(self, Self::Malformed(_) | Self::Panicked) {
+        if matches!(self, Self::Body(_) | Self::NotSynced | Self::Late) {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }
 }
 
+/// What is asked, beside the review.
+#[derive(Debug)]
+struct Asked<'a> {
+    hook: Hook,
+    /// The trace it is part of.
+    trace: Option<&'a str>,
+    began: Instant,
+    deadline: Instant,
+}
+
+/// Does something that must not take the connection with it if it fails. What has happened is told by the panic hook.
+fn guarded<T>(act: impl FnOnce() -> T) -> Result<T, Refusal> {
+    catch_unwind(AssertUnwindSafe(act)).map_err(|_| Refusal::Panicked)
+}
+
 impl Service {
     async fn serve(&self, hook: Hook, request: HttpRequest) -> Response {
         let _under_way = self.metrics.begin();
-        let began = Instant::now();
-        let mut response = match self.answer(hook, request, began).await {
+        match self.answer(hook, request, Instant::now()).await {
             Ok(body) => ([(CONTENT_TYPE, "application/json")], body).into_response(),
             Err(refusal) => {
                 self.metrics.rejected(refusal.reason());
                 refusal.response()
             }
-        };
-        if self.ending.is_cancelled() {
-            let close = HeaderValue::from_static("close");
-            response.headers_mut().insert(CONNECTION, close);
         }
-        response
     }
 
     async fn answer(
@@ -228,27 +215,28 @@ impl Service {
         request: HttpRequest,
         began: Instant,
     ) -> Result<Vec<u8>, Refusal> {
-        let deadline = began + time(request.uri());
-        let length = length(request.headers())?;
-        let weight = u32::try_from(length.div_ceil(1024).max(LEAST)).unwrap_or(u32::MAX);
-        let _weight = self
-            .load
-            .try_acquire_many(weight)
-            .map_err(|_| Refusal::Busy)?;
-        let body = read(request.into_body(), length);
-        let body = timeout_at(Deadline::from_std(deadline), body);
-        let body = body.await.map_err(|_| Refusal::Late)??;
-        self.metrics.received(body.len());
-        self.decide(hook, &body, began, deadline)
+        let (head, body) = request.into_parts();
+        let deadline = began + time(&head.uri);
+        let body = self.room.read(&head.headers, body, deadline).await?;
+        self.metrics.received(body.bytes.len());
+        let asked = Asked {
+            hook,
+            trace: trace_id(&head.headers),
+            began,
+            deadline,
+        };
+        // Whatever fails, the connection stays for the requests that do not.
+        guarded(|| self.decide(&asked, &body.bytes, Hook::answer))?
     }
 
+    /// Makes the answer to a body; `decide` decides.
     fn decide(
         &self,
-        hook: Hook,
+        asked: &Asked<'_>,
         body: &[u8],
-        began: Instant,
-        deadline: Instant,
+        decide: impl FnOnce(Hook, &Request<'_>, &Known<'_>) -> Answered,
     ) -> Result<Vec<u8>, Refusal> {
+        let hook = asked.hook;
         let incoming = wire::read(body)?;
         let uid = incoming.uid.as_ref();
         let newest = self.policies.newest();
@@ -256,10 +244,16 @@ impl Service {
         let request = match &incoming.request {
             Ok(request) => request,
             Err(error) => {
-                // Nobody knows what is asked, so nothing speaks against it but a rule that nothing passes unseen.
-                error!(hook = hook.as_str(), error = %error, "request cannot be read");
+                // Nobody knows what is asked, so nothing speaks against it but a rule that nothing passes unseen. The
+                // error quotes what was sent, which is nobody else's business.
+                error!(
+                    hook = hook.as_str(),
+                    trace_id = asked.trace,
+                    column = error.column(),
+                    "request cannot be read"
+                );
                 return match hook {
-                    Hook::Validate(Guard::Enforced) => Err(Refusal::Panicked),
+                    Hook::Validate(Guard::Enforced) => Err(Refusal::Unreadable),
                     _ => Ok(wire::write(uid, &Reply::default())),
                 };
             }
@@ -270,11 +264,10 @@ impl Service {
             snapshot,
             knowledge: self.policies.knowledge(now),
         };
-        let answered = if now > deadline {
+        let answered = if now > asked.deadline {
             Err(Refusal::Late)
         } else {
-            catch_unwind(AssertUnwindSafe(|| hook.answer(request, &known)))
-                .map_err(|_| Refusal::Panicked)
+            guarded(|| decide(hook, request, &known))
         };
         let answered = match answered {
             Ok(answered) => answered,
@@ -287,16 +280,16 @@ impl Service {
                 }
             }
         };
-        self.tell(hook, request, &answered, began);
+        self.tell(asked, request, &answered);
         Ok(wire::write(uid, &answered.reply))
     }
 
     /// Counts an answer, and logs a refusal.
-    fn tell(&self, hook: Hook, request: &Request<'_>, answered: &Answered, began: Instant) {
+    fn tell(&self, asked: &Asked<'_>, request: &Request<'_>, answered: &Answered) {
         let resource = request.resource.resource();
         let counted = COUNTED.iter().find(|counted| **counted == resource);
         let answer = Answer {
-            hook: Word(hook.as_str()),
+            hook: Word(asked.hook.as_str()),
             kind: Word(counted.copied().unwrap_or("other")),
             operation: Word(request.operation.as_str()),
             dry_run: Word(if request.is_dry_run() {
@@ -306,11 +299,12 @@ impl Service {
             }),
             decision: Word(answered.decision.as_str()),
         };
-        self.metrics.answered(answer, began.elapsed());
+        self.metrics.answered(answer, asked.began.elapsed());
         if matches!(answered.decision, Decision::Denied | Decision::Overridden) {
             let denial = answered.reply.denial.as_ref();
             info!(
-                hook = hook.as_str(),
+                hook = asked.hook.as_str(),
+                trace_id = asked.trace,
                 decision = answered.decision.as_str(),
                 resource,
                 namespace = request.namespace(),
@@ -330,36 +324,4 @@ fn time(uri: &Uri) -> Duration {
     let seconds = said.and_then(|text| text.strip_suffix('s')?.parse().ok());
     let time = seconds.map_or(DEFAULT_TIME, Duration::from_secs);
     time.min(Duration::from_secs(30)).saturating_sub(RESERVE)
-}
-
-/// The length of a body that can be read; the longest there is if it does not say.
-fn length(headers: &HeaderMap) -> Result<usize, Refusal> {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let media = text(CONTENT_TYPE).and_then(|text| text.split(';').next());
-    if !media.is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json")) {
-        return Err(Refusal::MediaType);
-    }
-    let encoding = headers.get(CONTENT_ENCODING);
-    if encoding.is_some_and(|encoding| encoding != "identity") {
-        return Err(Refusal::MediaType);
-    }
-    let said = text(CONTENT_LENGTH).and_then(|text| text.parse::<usize>().ok());
-    match said {
-        Some(length) if length > MAX_BODY => Err(Refusal::TooLong),
-        Some(length) => Ok(length),
-        None => Ok(MAX_BODY),
-    }
-}
-
-async fn read(body: Body, length: usize) -> Result<Vec<u8>, Refusal> {
-    let mut whole = Vec::with_capacity(length.min(FIRST_PIECE));
-    let mut pieces = body.into_data_stream();
-    while let Some(piece) = pieces.next().await {
-        let piece = piece.map_err(Refusal::Broken)?;
-        if whole.len() + piece.len() > MAX_BODY {
-            return Err(Refusal::TooLong);
-        }
-        whole.extend_from_slice(&piece);
-    }
-    Ok(whole)
 }

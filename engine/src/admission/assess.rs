@@ -30,6 +30,7 @@ impl<'a> Seen<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Finding<'a> {
     pub(super) seen: &'a Seen<'a>,
+    pub(super) declared: Declared<'a>,
     pub(super) tie: Tie<'a>,
     /// What the policy chose, if there is one.
     pub(super) choice: Option<Choice<'a>>,
@@ -84,6 +85,7 @@ impl<'a> Known<'a> {
         };
         Finding {
             seen,
+            declared,
             tie,
             choice,
             outcome: outcome(&tie, image, choice.as_ref()),

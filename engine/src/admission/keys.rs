@@ -15,6 +15,8 @@ pub const OVERRIDE: &str = "imgauto.dev/override";
 pub const MODE: &str = "imgauto.dev/mode";
 /// Label of a namespace: `true` if every image is to have a policy.
 pub const REQUIRE_POLICY: &str = "imgauto.dev/require-policy";
+/// Label of a namespace: `true` if the policy of every image is to be named by an annotation of the workload.
+pub const REQUIRE_ANNOTATION: &str = "imgauto.dev/require-annotation";
 /// Annotation of a namespace: repositories that ephemeral containers may come from, with commas between.
 pub const DEBUG_REPOSITORIES: &str = "imgauto.dev/debug-repositories";
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use super::keys::{DEBUG_REPOSITORIES, MODE, REQUIRE_POLICY};
+use super::keys::{DEBUG_REPOSITORIES, MODE, REQUIRE_ANNOTATION, REQUIRE_POLICY};
 use crate::image::Repository;
 
 /// How strict a namespace is.
@@ -47,14 +47,16 @@ impl FromStr for Mode {
     }
 }
 
-/// Whether every image is to have a policy.
+/// What every image is to have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Requirement {
-    /// An image without one is nobody's business.
+    /// Nothing: an image without a policy is nobody's business.
     #[default]
-    Optional,
-    /// An image without one is a finding.
-    Required,
+    Nothing,
+    /// A policy.
+    Policy,
+    /// A policy that an annotation of the workload names.
+    Annotation,
 }
 
 /// What the labels and annotations of a namespace ask for, read once.
@@ -66,7 +68,7 @@ pub struct Wishes {
     pub mode: Mode,
     /// The label that should say how strict it is, and does not.
     pub mistake: Option<UnknownMode>,
-    /// Whether every image is to have a policy.
+    /// What every image is to have.
     pub requirement: Requirement,
     /// Where ephemeral containers may come from; `None` if it does not say.
     pub debugging: Option<Vec<Repository>>,
@@ -83,9 +85,11 @@ impl Wishes {
             Some(Ok(mode)) => (mode, None),
             Some(Err(mistake)) => (Mode::Warn, Some(mistake)),
         };
-        let requirement = match labels.get(REQUIRE_POLICY).map(String::as_str) {
-            Some("true") => Requirement::Required,
-            _ => Requirement::Optional,
+        let is_set = |key: &str| labels.get(key).is_some_and(|value| value == "true");
+        let requirement = match (is_set(REQUIRE_ANNOTATION), is_set(REQUIRE_POLICY)) {
+            (true, _) => Requirement::Annotation,
+            (false, true) => Requirement::Policy,
+            (false, false) => Requirement::Nothing,
         };
         let debugging = annotations.get(DEBUG_REPOSITORIES).map(|list| {
             let entries = list.split(',').map(str::trim);
@@ -122,7 +126,7 @@ mod tests {
         let none = wishes(&[], &[]);
         assert_eq!(
             (none.mode, none.requirement),
-            (Mode::Off, Requirement::Optional)
+            (Mode::Off, Requirement::Nothing)
         );
         assert!(none.debugging.is_none() && none.mistake.is_none());
     }
@@ -131,11 +135,18 @@ mod tests {
     fn labels_are_read() {
         let strict = wishes(&[(MODE, "enforce"), (REQUIRE_POLICY, "true")], &[]);
         assert_eq!(strict.mode, Mode::Enforce);
-        assert_eq!(strict.requirement, Requirement::Required);
-        assert_eq!(
-            wishes(&[(REQUIRE_POLICY, "no")], &[]).requirement,
-            Requirement::Optional
+        assert_eq!(strict.requirement, Requirement::Policy);
+        let stricter = wishes(
+            &[(REQUIRE_ANNOTATION, "true"), (REQUIRE_POLICY, "true")],
+            &[],
         );
+        assert_eq!(stricter.requirement, Requirement::Annotation);
+        for key in [REQUIRE_POLICY, REQUIRE_ANNOTATION] {
+            assert_eq!(
+                wishes(&[(key, "no")], &[]).requirement,
+                Requirement::Nothing
+            );
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::keys::{DRIFT, MODE, REQUIRE_POLICY};
+use super::keys::{DRIFT, MODE, REQUIRE_ANNOTATION, REQUIRE_POLICY};
 use super::*;
 use crate::catalog::{Catalog, Entry};
 use crate::change::LatestRef;

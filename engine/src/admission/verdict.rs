@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::assess::{Access, Declared, Finding, Known, Seen};
+use super::line::Line;
 use super::{
     Knowledge, List, Mode, Owner, Part, Requirement, Response, Review, Rules, Slot, Workload, keys,
     wording,
@@ -10,6 +11,7 @@ use super::{
 use crate::catalog::Catalog;
 use crate::drift::Outcome;
 use crate::image::Reference;
+use crate::tie::Tie;
 
 /// What becomes of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +84,8 @@ pub(super) enum Complaint {
     Outcome,
     /// Its policy does not say that this namespace may use it.
     Access,
+    /// Its policy follows from names alone, and this namespace wants it named.
+    Inference,
     /// It is none of the images the namespace is debugged with.
     Debugging,
 }
@@ -141,22 +145,23 @@ pub fn judge(
 /// What nobody can read cannot be checked, so it is refused where rules are enforced, unless it was so before.
 pub fn unreadable(mode: Mode, reason: &str, before: Readable) -> Verdict {
     let line = wording::unreadable(reason);
+    let finding = wording::alone(&line);
     match (mode, before) {
         (Mode::Off, _) => allowed(Basis::Off),
         (Mode::Enforce, Readable::Yes) => Verdict {
-            answer: Answer::Denied(line.clone()),
+            answer: Answer::Denied(finding.clone()),
             basis: Basis::Checked,
             warnings: Vec::new(),
-            audit: vec![("decision", "denied".to_owned()), ("findings", line)],
+            audit: vec![("decision", "denied".to_owned()), ("findings", finding)],
         },
         _ => Verdict {
             answer: Answer::Allowed,
             basis: Basis::Checked,
             warnings: match mode {
                 Mode::Audit => Vec::new(),
-                _ => wording::warnings(std::iter::once(line.clone())),
+                _ => wording::warnings(std::iter::once(line)),
             },
-            audit: vec![("decision", "allowed".to_owned()), ("findings", line)],
+            audit: vec![("decision", "allowed".to_owned()), ("findings", finding)],
         },
     }
 }
@@ -209,7 +214,7 @@ fn conclude(
         }
         _ => (Answer::Allowed, objections),
     };
-    let mut lines: Vec<String> = Vec::new();
+    let mut lines: Vec<Line> = Vec::new();
     lines.extend(overridden.map(wording::overridden));
     if refused && overridden.is_none() && reason.is_some() {
         lines.push(wording::not_overridden(review.requester.user));
@@ -266,11 +271,12 @@ fn object<'a>(finding: Finding<'a>, known: &Known<'_>, rules: &Rules) -> Objecti
 }
 
 fn lasting(finding: Finding<'_>, known: &Known<'_>, rules: &Rules) -> (Complaint, Gravity) {
-    let required = match requirement(known) {
-        Requirement::Optional => Gravity::Fine,
+    let requirement = requirement(known);
+    let required = match requirement {
+        Requirement::Nothing => Gravity::Fine,
         // It may be there, and not be known of.
-        Requirement::Required if !known.is_complete() => Gravity::Doubt,
-        Requirement::Required => Gravity::Offence,
+        Requirement::Policy | Requirement::Annotation if !known.is_complete() => Gravity::Doubt,
+        Requirement::Policy | Requirement::Annotation => Gravity::Offence,
     };
     let gravity = match finding.outcome {
         Outcome::Current | Outcome::Behind => Gravity::Fine,
@@ -288,6 +294,10 @@ fn lasting(finding: Finding<'_>, known: &Known<'_>, rules: &Rules) -> (Complaint
     };
     if gravity < required && finding.access == Access::Refused {
         return (Complaint::Access, required);
+    }
+    let inferred = matches!(finding.tie, Tie::To(_, origin) if !origin.is_stated());
+    if requirement == Requirement::Annotation && inferred && gravity < Gravity::Offence {
+        return (Complaint::Inference, Gravity::Offence);
     }
     (Complaint::Outcome, gravity)
 }

@@ -43,7 +43,8 @@ fn the_certificate_has_the_names_of_the_service() {
     );
     let names = issuer.configurations.iter().map(|one| one.name.as_str());
     let names: Vec<_> = names.collect();
-    assert_eq!(names, ["imgauto-mark", "imgauto-guard", "imgauto-policies"]);
+    assert_eq!(names, ["imgauto-mark", "imgauto-guard"]);
+    assert_eq!(issuer.lives, Lifetimes::DEFAULT);
     let directory = settings(&["--tls-dir=/certs"]).certificate;
     assert!(matches!(directory, Source::Directory(_)));
 }
@@ -84,6 +85,7 @@ fn what_is_wrong_is_refused() {
         "--controller==A.b",
         "--drain-delay=-1s",
         "--drain-delay=1",
+        "--leaf-lifetime=500ms",
     ] {
         assert!(
             Args::try_parse_from(["imgauto-webhook", flag]).is_err(),

@@ -9,7 +9,11 @@ use rcgen::{
     KeyUsagePurpose, date_time_ymd,
 };
 
-use super::{AUTHORITY_LIFE, LEAF_LIFE, SKEW};
+use super::{Lifetimes, SKEW};
+use crate::tls::{LeafError, not_after, pair};
+
+#[cfg(test)]
+mod tests;
 
 /// What authorities call themselves.
 const NAME: &str = "imgauto-webhook-ca";
@@ -58,12 +62,12 @@ impl fmt::Debug for Issued {
 pub struct AuthorityError(#[from] rcgen::Error);
 
 impl Authority {
-    /// Makes a new one.
+    /// Makes a new one that lives as long as `lives` says.
     ///
     /// # Errors
     ///
     /// When there is no randomness.
-    pub fn new(now: Timestamp) -> Result<Self, AuthorityError> {
+    pub fn new(now: Timestamp, lives: &Lifetimes) -> Result<Self, AuthorityError> {
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::default();
         // Two of them stand beside each other in a bundle, and are told apart by their names.
@@ -72,7 +76,8 @@ impl Authority {
             .push(DnType::CommonName, format!("{NAME} {}", now.as_second()));
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let not_after = valid(&mut params, now, AUTHORITY_LIFE);
+        let not_after = end(now, lives.authority);
+        valid(&mut params, now, not_after);
         Ok(Self {
             certificate: params.self_signed(&key)?.pem(),
             key: key.serialize_pem(),
@@ -80,12 +85,32 @@ impl Authority {
         })
     }
 
-    /// Signs a certificate for a server of these names. Its key is new, and is nowhere else.
+    /// Reads one that was written down.
+    ///
+    /// # Errors
+    ///
+    /// When one of the two cannot be read, or the key is another one's.
+    pub fn read(certificate: String, key: String) -> Result<Self, LeafError> {
+        let pair = pair(certificate.as_bytes(), key.as_bytes())?;
+        Ok(Self {
+            not_after: not_after(&pair.cert)?,
+            certificate,
+            key,
+        })
+    }
+
+    /// Signs a certificate for a server of these names. Its key is new, and is nowhere else; it does not outlive the
+    /// authority.
     ///
     /// # Errors
     ///
     /// When the authority cannot be read, or a name is none.
-    pub fn issue(&self, names: &[String], now: Timestamp) -> Result<Issued, AuthorityError> {
+    pub fn issue(
+        &self,
+        names: &[String],
+        now: Timestamp,
+        lives: &Lifetimes,
+    ) -> Result<Issued, AuthorityError> {
         let issuer = Issuer::from_ca_cert_pem(&self.certificate, KeyPair::from_pem(&self.key)?)?;
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::new(names.to_vec())?;
@@ -94,7 +119,8 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
-        let not_after = valid(&mut params, now, LEAF_LIFE);
+        let not_after = end(now, lives.leaf).min(self.not_after);
+        valid(&mut params, now, not_after);
         Ok(Issued {
             certificate: params.signed_by(&key, &issuer)?.pem(),
             key: key.serialize_pem(),
@@ -103,41 +129,20 @@ impl Authority {
     }
 }
 
-/// Makes a certificate count from a little before `now`, and returns until when.
-fn valid(params: &mut CertificateParams, now: Timestamp, life: Duration) -> Timestamp {
-    let epoch = date_time_ymd(1970, 1, 1);
-    let seconds = u64::try_from(now.as_second()).unwrap_or_default();
-    let now = Duration::from_secs(seconds);
-    params.not_before = epoch + now.saturating_sub(SKEW);
-    params.not_after = epoch + now + life;
-    let end = i64::try_from((now + life).as_secs()).unwrap_or(i64::MAX);
+/// When what is made now ends, to the second.
+fn end(now: Timestamp, life: Duration) -> Timestamp {
+    let life = i64::try_from(life.as_secs()).unwrap_or(i64::MAX);
+    let end = now.as_second().saturating_add(life);
     Timestamp::from_second(end).unwrap_or(Timestamp::MAX)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tls::Leaf;
-
-    #[test]
-    fn what_is_issued_can_be_served() {
-        let now = Timestamp::now();
-        let authority = Authority::new(now).unwrap();
-        let issued = authority.issue(&["a.b.svc".to_owned()], now).unwrap();
-        let leaf = Leaf::default();
-        leaf.serve(issued.certificate.as_bytes(), issued.key.as_bytes())
-            .unwrap();
-        assert!(leaf.is_there());
-        let other = Authority::new(now).unwrap();
-        let error = leaf.serve(issued.certificate.as_bytes(), other.key.as_bytes());
-        assert!(error.is_err(), "another key");
-        assert!(!format!("{authority:?}{issued:?}").contains("PRIVATE"));
-    }
-
-    #[test]
-    fn an_authority_that_cannot_be_read_issues_nothing() {
-        let mut authority = Authority::new(Timestamp::now()).unwrap();
-        authority.certificate = "nonsense".to_owned();
-        assert!(authority.issue(&[], Timestamp::now()).is_err());
-    }
+/// Makes a certificate count from a little before `now` until `not_after`.
+fn valid(params: &mut CertificateParams, now: Timestamp, not_after: Timestamp) {
+    let epoch = date_time_ymd(1970, 1, 1);
+    let since_epoch = |time: Timestamp| {
+        let seconds = u64::try_from(time.as_second()).unwrap_or_default();
+        Duration::from_secs(seconds)
+    };
+    params.not_before = epoch + since_epoch(now).saturating_sub(SKEW);
+    params.not_after = epoch + since_epoch(not_after);
 }

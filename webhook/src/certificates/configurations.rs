@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tracing::info;
 
 /// The manager of what is written here.
-const MANAGER: &str = "imgauto-certificates";
+pub(super) const MANAGER: &str = "imgauto-certificates";
 
 /// A webhook configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,17 @@ pub enum Hooks {
     Validating,
 }
 
+/// What became of the trust of a configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Injected {
+    /// There is no such configuration.
+    Absent,
+    /// It was as it should be.
+    Current,
+    /// It was another one, and is as it should be now.
+    Written,
+}
+
 /// The trust of a configuration could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("webhook configuration cannot be read or written")]
@@ -51,7 +62,7 @@ pub async fn inject(
     client: &Client,
     configuration: &Configuration,
     bundle: &str,
-) -> Result<(), InjectError> {
+) -> Result<Injected, InjectError> {
     let name = &configuration.name;
     match configuration.hooks {
         Hooks::Mutating => {
@@ -85,25 +96,26 @@ async fn inject_into<K>(
     name: &str,
     bundle: &str,
     hooks: impl FnOnce(&K) -> Vec<Trusting>,
-) -> Result<(), InjectError>
+) -> Result<Injected, InjectError>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
 {
     let api: Api<K> = Api::all(client.clone());
     let Some(found) = api.get_opt(name).await? else {
-        return Ok(());
+        return Ok(Injected::Absent);
     };
     let hooks = hooks(&found);
     let kind = (K::api_version(&()), K::kind(&()));
-    if let Some(patch) = patch((&kind.0, &kind.1), &hooks, bundle) {
-        let params = PatchParams::apply(MANAGER).force();
-        api.patch(name, &params, &Patch::Apply(patch)).await?;
-        info!(
-            configuration = name,
-            "the API server trusts other certificates now"
-        );
-    }
-    Ok(())
+    let Some(patch) = patch((&kind.0, &kind.1), &hooks, bundle) else {
+        return Ok(Injected::Current);
+    };
+    let params = PatchParams::apply(MANAGER).force();
+    api.patch(name, &params, &Patch::Apply(patch)).await?;
+    info!(
+        configuration = name,
+        "the API server trusts other certificates now"
+    );
+    Ok(Injected::Written)
 }
 
 /// What is to be applied; `None` if the webhooks trust the bundle already.

@@ -6,6 +6,8 @@
 // (*.log), and its state. Started on the folder of a cluster that was killed, it goes on with that
 // cluster at the same address.
 //
+// With -at-rest nothing but etcd and the API server runs: what is written stays as it is.
+//
 // It ends with its standard input, so that it never outlives the test that started it, even one
 // that was killed: give it a pipe, not /dev/null. The folder goes with it, and stays after a failure.
 package main
@@ -36,6 +38,7 @@ const poll = 20 * time.Millisecond
 func main() {
 	dir := flag.String("dir", "", "the `folder` of the cluster")
 	broken := flag.String("broken-images", ":broken", "images that cannot be pulled: a `pattern`")
+	atRest := flag.Bool("at-rest", false, "run no controllers, no scheduler and no node")
 	flag.Parse()
 
 	// Nothing is worth saving, so nothing is stopped: a graceful end takes seconds.
@@ -54,14 +57,14 @@ func main() {
 		end()
 	}()
 
-	if err := run(context.Background(), *dir, *broken); err != nil {
+	if err := run(context.Background(), *dir, *broken, *atRest); err != nil {
 		fmt.Fprintln(os.Stderr, "control-plane:", err)
 		os.Exit(1)
 	}
 }
 
 // run returns when the first component fails.
-func run(ctx context.Context, dir, brokenImages string) error {
+func run(ctx context.Context, dir, brokenImages string, atRest bool) error {
 	broken, err := regexp.Compile(brokenImages)
 	if err != nil {
 		return err
@@ -99,6 +102,10 @@ func run(ctx context.Context, dir, brokenImages string) error {
 		}
 		if err := waitForServer(ctx, admin); err != nil {
 			return fmt.Errorf("API server is not ready: %w", err)
+		}
+		if atRest {
+			fmt.Println("ready")
+			return nil
 		}
 		start("controller manager", func(ctx context.Context) error { return runControllerManager(ctx, cluster) })
 		start("scheduler", func(ctx context.Context) error { return runScheduler(ctx, cluster) })
