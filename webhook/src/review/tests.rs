@@ -218,7 +218,7 @@ fn looking_into_a_pod_is_judged_and_not_marked() {
     assert_eq!(world.mutate(&request).decision, Decision::Skipped);
     let answered = world.validate(&request);
     assert_eq!(answered.decision, Decision::Warned);
-    assert!(answered.reply.warnings[0].starts_with("ephemeral container debugger: "));
+    assert!(answered.reply.warnings[0].starts_with("ephemeral container debugger (not listed): "));
 }
 
 #[test]
