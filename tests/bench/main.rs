@@ -1,7 +1,8 @@
 //! The budgets of the product, measured on realistic sizes: `make bench`, written down in docs/benchmarks.md.
 //!
 //! Every figure is the median of several rounds, with the fastest and slowest beside it. Nothing here fails because a
-//! machine is slow. Words on the command line choose among `edit`, `plugin`, `git`, `cluster` and `status`.
+//! machine is slow. Words on the command line choose among `edit`, `plugin`, `git`, `cluster`, `status`, `webhook` and
+//! `webhook-cluster`.
 
 mod cluster;
 mod edit;
@@ -12,6 +13,7 @@ mod process;
 mod push;
 mod status;
 mod table;
+mod webhook;
 
 use std::time::{Duration, Instant};
 
@@ -50,6 +52,12 @@ fn main() {
     }
     if is_chosen("status") {
         status::measure();
+    }
+    if is_chosen("webhook") {
+        webhook::measure();
+    }
+    if is_chosen("webhook-cluster") {
+        webhook::measure_in_cluster();
     }
 }
 

@@ -35,6 +35,34 @@ pub(crate) fn resident_memory(process: u32) -> [f64; 2] {
     ["VmRSS:", "VmHWM:"].map(|what| memory(process, what).expect("the process runs"))
 }
 
+/// Returns how long a process has used processor cores so far, all its threads together.
+pub(crate) fn processor_time(process: u32) -> Duration {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).expect("the process runs");
+    let times = threads.map(|thread| {
+        let path = thread.expect("the folder can be read").path();
+        let text = std::fs::read_to_string(path.join("schedstat")).unwrap_or_default();
+        let nanoseconds = text
+            .split_whitespace()
+            .next()
+            .and_then(|text| text.parse().ok());
+        Duration::from_nanos(nanoseconds.expect("the kernel keeps count"))
+    });
+    times.sum()
+}
+
+/// Confines a process with all its threads to some cores, as `taskset` names them.
+pub(crate) fn pin(process: u32, cores: &str) {
+    let mut taskset = Command::new("taskset");
+    taskset.args([
+        "--all-tasks",
+        "--cpu-list",
+        "--pid",
+        cores,
+        &process.to_string(),
+    ]);
+    time(&mut taskset);
+}
+
 /// One line of what the kernel says about a process, in bytes.
 fn memory(process: u32, what: &str) -> Option<f64> {
     let text = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;

@@ -21,6 +21,10 @@ pub(crate) const MILLISECONDS: Unit = Unit {
     name: "ms",
     size: 1e-3,
 };
+pub(crate) const MICROSECONDS: Unit = Unit {
+    name: "µs",
+    size: 1e-6,
+};
 pub(crate) const MEGABYTES: Unit = Unit {
     name: "MB",
     size: 1e6,
@@ -37,6 +41,10 @@ pub(crate) const GIGABYTES_PER_SECOND: Unit = Unit {
 pub(crate) const PER_SECOND: Unit = Unit {
     name: "/s",
     size: 1.0,
+};
+pub(crate) const PERCENT: Unit = Unit {
+    name: "%",
+    size: 0.01,
 };
 /// A number of things, or how many there are of one thing for each of another.
 pub(crate) const COUNT: Unit = Unit {
@@ -66,21 +74,30 @@ pub(crate) fn times(
 /// The ratio is that of figure and budget, turned around for a least one: below 1, the budget is kept.
 pub(crate) fn figures(what: &str, mut figures: Vec<f64>, unit: Unit, budget: Budget) {
     figures.sort_by(f64::total_cmp);
+    let extremes = match figures[..] {
+        [least, .., most] => Some([least, most]),
+        _ => None,
+    };
+    row(what, figures[figures.len() / 2], extremes, unit, budget);
+}
+
+/// Prints a figure in base units beside the bounds it lies between with some confidence; the budget is in `unit`.
+pub(crate) fn interval(what: &str, figure: f64, bounds: [f64; 2], unit: Unit, budget: Budget) {
+    row(what, figure, Some(bounds), unit, budget);
+}
+
+fn row(what: &str, median: f64, spread: Option<[f64; 2]>, unit: Unit, budget: Budget) {
     let shown = |figure: f64| {
         let figure = figure / unit.size;
-        let decimals = match figure {
+        let decimals = match figure.abs() {
             100.0.. => 0,
             10.0.. => 1,
             _ => 2,
         };
         format!("{figure:.decimals$}")
     };
-    let median = figures[figures.len() / 2];
-    let (least, most) = (figures[0], figures[figures.len() - 1]);
-    let spread = match figures.len() {
-        1 => String::new(),
-        _ => format!("{} … {}", shown(least), shown(most)),
-    };
+    let spread = spread.map(|spread| spread.map(shown).join(" … "));
+    let spread = spread.unwrap_or_default();
     let (budget, ratio) = match budget {
         Budget::Unset => (String::new(), String::new()),
         Budget::AtMost(most) => (

@@ -5,6 +5,7 @@ mod args;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use tokio::runtime::Runtime;
 use tracing::error;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -17,6 +18,10 @@ use args::{Args, LogEncoding};
 /// The crates of this program, whose messages are chosen with secrets in mind. Of others only warnings are heard.
 const OURS: [&str; 2] = ["webhook", "imgauto_webhook"];
 
+/// The most threads that answer. One gives more answers than an API server has questions, and each holds memory of its
+/// own, of which a node with many processors would make much.
+const THREADS: usize = 4;
+
 fn main() -> ExitCode {
     // The first thing in the process: whoever opens a connection later finds this provider. It
     // fails only where one is installed already.
@@ -24,7 +29,7 @@ fn main() -> ExitCode {
     let args = Args::parse();
     start_logs(&args);
     process::tell_of_panics();
-    let runtime = match tokio::runtime::Runtime::new() {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => return failure(&error),
     };
@@ -34,6 +39,13 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failure(&error),
     }
+}
+
+fn runtime() -> std::io::Result<Runtime> {
+    let processors = std::thread::available_parallelism().map_or(THREADS, usize::from);
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(processors.min(THREADS)).enable_all();
+    runtime.build()
 }
 
 fn start_logs(args: &Args) {

@@ -1,7 +1,7 @@
 //! AdmissionReviews as they come and go.
 //!
-//! Read in stages, so that whatever is wrong with an object, the answer carries the UID of its request: an answer with
-//! another UID counts as a broken webhook. Nothing that is not looked at is copied.
+//! Read in stages where something is wrong, so that the answer carries the UID of its request all the same: an answer
+//! with another UID counts as a broken webhook. Nothing that is not looked at is copied.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -53,6 +53,8 @@ pub enum Malformed {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request<'a> {
+    #[serde(borrow)]
+    uid: Text<'a>,
     /// What is written, as the webhook is registered for it.
     #[serde(borrow)]
     pub resource: Resource<'a>,
@@ -170,14 +172,20 @@ impl Operation {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Envelope<'a> {
+#[serde(rename_all = "camelCase", bound = "R: Deserialize<'de>")]
+struct Envelope<'a, R> {
     #[serde(borrow, default)]
     api_version: Option<Text<'a>>,
     #[serde(borrow, default)]
     kind: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    request: Option<&'a RawValue>,
+    request: Option<R>,
+}
+
+impl<R> Envelope<'_, R> {
+    /// What it says it is: `apiVersion` and `kind`.
+    fn says(&self) -> (&str, &str) {
+        (text(self.api_version.as_ref()), text(self.kind.as_ref()))
+    }
 }
 
 #[derive(Deserialize)]
@@ -192,13 +200,33 @@ struct Identified<'a> {
 ///
 /// When it has no UID, so that no answer is better than none.
 pub fn read(body: &[u8]) -> Result<Incoming<'_>, Malformed> {
-    let envelope: Envelope<'_> = serde_json::from_slice(body).map_err(Malformed::Body)?;
-    let (api_version, kind) = (
-        text(envelope.api_version.as_ref()),
-        text(envelope.kind.as_ref()),
-    );
-    if (api_version, kind) != (API_VERSION, KIND) {
+    match read_at_once(body) {
+        Some(incoming) => Ok(incoming),
+        None => read_in_stages(body),
+    }
+}
+
+/// Reads a review in which nothing is wrong, which nearly all are, in one pass.
+fn read_at_once(body: &[u8]) -> Option<Incoming<'_>> {
+    let text = str::from_utf8(body).ok()?;
+    let envelope: Envelope<'_, Request<'_>> = serde_json::from_str(text).ok()?;
+    if envelope.says() != (API_VERSION, KIND) {
+        return None;
+    }
+    let request = envelope.request?;
+    Some(Incoming {
+        uid: request.uid.clone(),
+        request: Ok(request),
+    })
+}
+
+/// Reads as much of a review as can be read.
+fn read_in_stages(body: &[u8]) -> Result<Incoming<'_>, Malformed> {
+    let envelope: Envelope<'_, &RawValue> =
+        serde_json::from_slice(body).map_err(Malformed::Body)?;
+    if envelope.says() != (API_VERSION, KIND) {
         let cut = |text: &str| text.chars().take(64).collect();
+        let (api_version, kind) = envelope.says();
         return Err(Malformed::Version {
             api_version: cut(api_version),
             kind: cut(kind),

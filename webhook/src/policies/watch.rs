@@ -5,16 +5,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use api::catalog::KnownPolicy;
+use api::keys::READY;
 use api::{ImagePolicy, ImageRepository};
 use engine::admission::Wishes;
 use futures::stream::{self, BoxStream, StreamExt as _};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::jiff::Timestamp;
 use kube::core::DeserializeGuard;
+use kube::core::ObjectMeta;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::task::block_in_place;
+use tokio::time::{Instant as Deadline, MissedTickBehavior, interval, sleep, sleep_until};
 use tracing::{info, warn};
 
 use super::listing::Listing;
@@ -32,6 +35,11 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 const AGEING: Duration = Duration::from_secs(60);
 /// How many events are taken up before the next snapshot, if so many wait.
 const AT_ONCE: usize = 512;
+/// How many times longer than a snapshot took to make the next one waits, so that many policies that change all the time
+/// cost no more than a small share of a processor. The first change after a quiet time waits for nothing.
+const REST: u32 = 30;
+/// The longest it waits.
+const LONGEST_REST: Duration = Duration::from_secs(1);
 
 /// Something that a watch tells.
 enum News {
@@ -82,10 +90,11 @@ pub async fn watch(client: Client, policies: Policies) {
     let mut world = World::default();
     let mut ageing = interval(AGEING);
     ageing.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // Whether the snapshot is older than what is known, and when the next one may be made.
+    let (mut is_old, mut next) = (false, Deadline::now());
     loop {
-        let changed = tokio::select! {
+        tokio::select! {
             Some(news) = news.next() => {
-                let mut changed = false;
                 for news in news {
                     match news {
                         News::Lost(watched) => policies.lost(watched, Instant::now()),
@@ -93,23 +102,32 @@ pub async fn watch(client: Client, policies: Policies) {
                         _ if news.is_heard() => policies.heard(news.watched()),
                         _ => {}
                     }
-                    changed |= world.take(news);
+                    is_old |= world.take(news);
                 }
-                changed
             }
-            _ = ageing.tick() => true,
-        };
-        if changed && world.is_listed() {
-            let is_first = policies.newest().is_none();
-            policies.publish(world.snapshot(Timestamp::now()));
-            if is_first {
-                info!(
-                    policies = world.policies.objects().len(),
-                    "policies are known"
-                );
+            _ = ageing.tick() => is_old = true,
+            () = sleep_until(next), if is_old && world.is_listed() => {
+                // Thousands of policies take milliseconds, in which others are answered.
+                let rest = block_in_place(|| publish(&world, &policies));
+                next = Deadline::now() + rest;
+                is_old = false;
             }
         }
     }
+}
+
+/// Publishes what is known, and returns how long that stands at least.
+fn publish(world: &World, policies: &Policies) -> Duration {
+    let began = Instant::now();
+    let is_first = policies.newest().is_none();
+    policies.publish(world.snapshot(Timestamp::now()));
+    if is_first {
+        info!(
+            policies = world.policies.objects().len(),
+            "policies are known"
+        );
+    }
+    (began.elapsed() * REST).min(LONGEST_REST)
 }
 
 impl World {
@@ -126,7 +144,7 @@ impl World {
                 Some(Arc::new(Wishes::new(labels, &annotations)))
             }),
             News::Policy(event) => self.policies.apply(event, |object, before| {
-                Some(KnownPolicy::new(lean(readable(object)?), before))
+                Some(KnownPolicy::new(lean_policy(readable(object)?), before))
             }),
             News::Repository(event) => {
                 let keep = |object: DeserializeGuard<ImageRepository>, _: Option<&_>| {
@@ -165,11 +183,28 @@ impl World {
 /// Takes off an object's metadata what nobody here reads.
 fn lean<K: Resource>(mut object: K) -> K {
     let metadata = object.meta_mut();
-    metadata.managed_fields = None;
-    metadata.annotations = None;
-    metadata.labels = None;
-    metadata.owner_references = None;
+    *metadata = ObjectMeta {
+        name: metadata.name.take(),
+        namespace: metadata.namespace.take(),
+        ..ObjectMeta::default()
+    };
     object
+}
+
+/// Takes off a policy what nobody here reads: of its conditions only [`READY`] counts, and not what it says.
+fn lean_policy(policy: ImagePolicy) -> ImagePolicy {
+    let mut policy = lean(policy);
+    if let Some(status) = &mut policy.status {
+        status
+            .conditions
+            .retain(|condition| condition.type_ == READY);
+        status.conditions.shrink_to_fit();
+        for condition in &mut status.conditions {
+            condition.message = String::new();
+            condition.reason = String::new();
+        }
+    }
+    policy
 }
 
 /// Takes an object that can be read; one that cannot is logged.

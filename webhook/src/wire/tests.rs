@@ -60,6 +60,17 @@ fn whatever_is_wrong_with_a_request_its_uid_is_known() {
 }
 
 #[test]
+fn stages_see_what_is_seen_at_once() {
+    let whole = review(&request());
+    let (at_once, in_stages) = (read_at_once(&whole), read_in_stages(&whole));
+    let shown = |incoming: Incoming<'_>| format!("{incoming:?}");
+    assert_eq!(shown(at_once.unwrap()), shown(in_stages.unwrap()));
+    let mut broken = request();
+    broken["operation"] = json!("PATCH");
+    assert!(read_at_once(&review(&broken)).is_none());
+}
+
+#[test]
 fn an_object_is_not_looked_at_before_it_is_needed() {
     let mut odd = request();
     odd["object"] = json!([1]);
