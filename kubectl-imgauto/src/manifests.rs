@@ -109,7 +109,7 @@ macro_rules! file {
 }
 
 /// All files that a kustomization names as resources, in the order in which they are installed.
-const FILES: [File; 19] = [
+const FILES: [File; 20] = [
     file!("base/namespace.yaml"),
     file!("crds/imagerepositories.image.toolkit.fluxcd.io.yaml"),
     file!("crds/imagepolicies.image.toolkit.fluxcd.io.yaml"),
