@@ -1,5 +1,6 @@
 //! A Kubernetes cluster for tests: a real API server with its controllers, and one node that only says what it runs.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{LazyLock, Mutex, Once};
@@ -225,6 +226,25 @@ impl ControlPlane {
         writes.filter(filter).collect()
     }
 
+    /// What webhooks and the API server have noted about writes in a namespace, in order: the annotations of the audit
+    /// log.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::audit_writes`].
+    pub fn audit_annotations(&self, namespace: &str) -> Vec<BTreeMap<String, String>> {
+        let log = std::fs::read_to_string(self.own().folder.path().join("audit.log"))
+            .expect("the API server writes its audit log");
+        let events = log.lines().map(|line| {
+            serde_json::from_str::<AuditEvent>(line).expect("the audit log holds an object a line")
+        });
+        let here = events.filter(|event| {
+            let object = event.object_ref.as_ref();
+            object.is_some_and(|object| object.namespace == namespace)
+        });
+        here.map(|event| event.annotations).collect()
+    }
+
     /// Kills the API server with all around it, and waits until it is back at the same address with the same objects.
     ///
     /// For a private cluster only: other tests would not take it well.
@@ -341,6 +361,8 @@ struct AuditEvent {
     user_agent: String,
     object_ref: Option<ObjectReference>,
     response_status: Option<ResponseStatus>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]

@@ -45,7 +45,8 @@ const BUFFER: usize = 32 * 1024;
 pub struct Limits {
     /// The most connections at a time; the next ones wait until one ends. The API server keeps 25 to each host.
     pub connections: usize,
-    /// How long a handshake may take.
+    /// How long a handshake may take; twice that where places are not scarce, since a busy API server gives up after 10
+    /// seconds.
     pub handshake: Duration,
     /// How long the head of a request may take from its first byte. Where places are scarce, also how long nothing may
     /// be asked at first.
@@ -74,9 +75,13 @@ impl Default for Limits {
 }
 
 impl Limits {
+    fn are_scarce(&self, room: &Semaphore) -> bool {
+        room.available_permits() <= self.connections / SCARCE
+    }
+
     fn of(&self, phase: Phase, room: &Semaphore) -> Duration {
         match phase {
-            Phase::Fresh if room.available_permits() <= self.connections / SCARCE => self.head,
+            Phase::Fresh if self.are_scarce(room) => self.head,
             Phase::Fresh | Phase::Idle => self.idle,
             Phase::Head => self.head,
             Phase::Request => self.request,
@@ -159,7 +164,11 @@ impl Server {
             return self.speak(stream, place).await;
         };
         // Also at the end: whoever dials has something to ask.
-        let shaken = timeout(self.limits.handshake, acceptor.accept(stream)).await;
+        let mut accepting = pin!(acceptor.accept(stream));
+        let mut shaken = timeout(self.limits.handshake, &mut accepting).await;
+        if shaken.is_err() && !self.limits.are_scarce(&place.room) {
+            shaken = timeout(self.limits.handshake, accepting).await;
+        }
         let handshake = match &shaken {
             Ok(Ok(_)) => Handshake::Done,
             Ok(Err(error)) if is_of_one(error) => Handshake::GivenUp,

@@ -110,13 +110,25 @@ impl Tending {
     pub async fn tend(mut self) {
         let period = self.issuer.lives.round();
         loop {
-            match timeout(ROUND_LIMIT, self.round(Moment::now())).await {
+            let limit = self.limit(Timestamp::now());
+            match timeout(limit, self.round(Moment::now())).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => warn!(error = %Chain(&error), "certificates cannot be tended"),
+                Err(_) if limit < ROUND_LIMIT => continue,
                 Err(_) => warn!("the API server does not answer who tends certificates"),
             }
             sleep(period).await;
         }
+    }
+
+    /// How long a round may take: not longer than until what is served has to be exchanged, which the next one begins
+    /// with.
+    fn limit(&self, now: Timestamp) -> Duration {
+        let end = self.served.as_ref().map(|(_, end)| *end);
+        let left = end.and_then(|end| Duration::try_from(end.duration_since(now)).ok());
+        let left = left.and_then(|left| left.checked_sub(self.issuer.lives.leaf / 3));
+        left.filter(|left| !left.is_zero())
+            .map_or(ROUND_LIMIT, |left| left.min(ROUND_LIMIT))
     }
 
     /// Looks at everything, and does what is due.
@@ -125,6 +137,10 @@ impl Tending {
     ///
     /// When the Secret cannot be read or written, or no certificate can be made. What was served stays.
     pub async fn round(&mut self, now: Moment) -> Result<(), RoundError> {
+        // What is served must not get old because the API server does not answer.
+        if let Some(known) = self.known.clone() {
+            self.serve(&known.current, now.wall)?;
+        }
         let state = self.state(now).await?;
         // Trust comes first: what is served next may be signed by somebody who was not trusted before.
         self.announce(&state, now.steady).await;
