@@ -66,6 +66,21 @@ fn denials(replica: &Replica) -> Vec<Value> {
     lines.filter(|line| line["message"] == "decided").collect()
 }
 
+/// Waits until as many denials of the trace are logged.
+fn traced_denials(replica: &Replica, count: usize) -> Vec<Value> {
+    let begun = Instant::now();
+    loop {
+        let mut traced = denials(replica);
+        traced.retain(|line| line["trace_id"] == TRACE);
+        if traced.len() >= count {
+            return traced;
+        }
+        let log = || replica.logs().join("\n");
+        assert!(begun.elapsed() < PATIENCE, "{traced:?}\n{}", log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 #[test]
 fn the_log_has_a_line_for_each_denial_and_no_secret() {
     let plane = ControlPlane::shared();
@@ -118,17 +133,7 @@ fn the_log_has_a_line_for_each_denial_and_no_secret() {
     }
 
     // Two for what was asked first, and two for each of the two whose images cannot be read.
-    let begun = Instant::now();
-    let traced = loop {
-        let mut traced = denials(replica);
-        traced.retain(|line| line["trace_id"] == TRACE);
-        if traced.len() >= 6 {
-            break traced;
-        }
-        let log = || replica.logs().join("\n");
-        assert!(begun.elapsed() < PATIENCE, "{traced:?}\n{}", log());
-        std::thread::sleep(Duration::from_millis(50));
-    };
+    let traced = traced_denials(replica, 6);
     assert_eq!(traced.len(), 6, "{traced:?}");
     let first = &traced[0];
     assert_eq!(first["decision"], "denied", "{first}");

@@ -10,7 +10,7 @@ use tokio::io::copy_bidirectional;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-use crate::serve::{Listening, wait};
+use crate::serve::{Listening, spawn};
 
 /// How often readiness is asked for.
 const PERIOD: Duration = Duration::from_millis(100);
@@ -65,7 +65,7 @@ impl Balancer {
             }
         });
         let state = Arc::clone(&shared);
-        let asking = wait(async move { tokio::spawn(async move { state.ask().await }) });
+        let asking = spawn(async move { state.ask().await });
         Self {
             listening,
             shared,

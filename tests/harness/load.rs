@@ -12,7 +12,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::MissedTickBehavior;
 
 use crate::namespace::Namespace;
-use crate::serve::wait;
+use crate::serve::{spawn, wait};
 
 /// The most that wait for their answers. A machine that does not keep up is asked less, instead of being buried.
 const WAITING: usize = 50;
@@ -57,7 +57,7 @@ impl Load {
             Arc::clone(&stop),
             Arc::clone(&answers),
         );
-        let task = wait(async move { tokio::spawn(sending) });
+        let task = spawn(sending);
         Self {
             stop,
             answers,

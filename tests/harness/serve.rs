@@ -33,6 +33,11 @@ pub fn wait<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static)
         .expect("the harness's own work does not panic")
 }
 
+/// Has a future run on the harness's runtime, until its end or until it is aborted.
+pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+    RUNTIME.spawn(future)
+}
+
 /// A socket on loopback whose connections end when this is dropped.
 pub(crate) struct Listening {
     address: SocketAddr,

@@ -310,7 +310,7 @@ impl Service {
                 namespace = request.namespace(),
                 name = request.name(),
                 user = request.user_info.username(),
-                message = denial.map(|denial| denial.message.as_str()),
+                denial = denial.map(|denial| denial.message.as_str()),
                 "decided"
             );
         }
