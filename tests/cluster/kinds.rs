@@ -186,7 +186,7 @@ fn the_reconciler_gets_secrets_and_lists_none() {
     assert!(as_reconciler(&["get", "secret", "a"]).status.success());
     for refused in [
         ["get", "secrets", "--output=name"],
-        ["get", "pods", "--output=name"],
+        ["get", "services", "--output=name"],
         ["delete", "secret", "a"],
         ["create", "configmap", "a"],
     ] {

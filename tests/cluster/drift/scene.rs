@@ -125,12 +125,12 @@ impl<'a> Scene<'a> {
             .items
             .into_iter()
             .filter(|event| event.reporting_component.as_deref() == Some("imgauto-drift"));
-        let mut own: Vec<_> = own
-            .map(|event| (event.first_timestamp, event.reason.unwrap(), event.count))
-            .collect();
-        own.sort();
+        // Times are whole seconds; within one the later write has the greater version.
+        let version = |event: &Event| event.resource_version().unwrap().parse::<u64>().unwrap();
+        let mut own: Vec<_> = own.collect();
+        own.sort_by_key(|event| (event.first_timestamp.clone(), version(event)));
         own.into_iter()
-            .map(|(_, reason, count)| format!("{reason} {}", count.unwrap()))
+            .map(|event| format!("{} {}", event.reason.unwrap(), event.count.unwrap()))
             .collect()
     }
 
