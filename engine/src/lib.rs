@@ -3,6 +3,7 @@
 pub mod admission;
 pub mod branch;
 pub mod catalog;
+pub mod chain;
 pub mod change;
 pub mod delivery;
 pub mod drift;

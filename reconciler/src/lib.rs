@@ -1,7 +1,6 @@
 //! Acts on what the engine decides: registries, Git, and (from the cluster) Kubernetes.
 
 pub mod automation;
-pub mod chain;
 pub mod cloud;
 pub mod cluster;
 pub mod controllers;
@@ -22,3 +21,5 @@ pub mod source;
 pub mod store;
 pub mod update;
 pub mod writers;
+
+pub use engine::chain;

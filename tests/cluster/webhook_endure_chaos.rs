@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use harness::load::Load;
-use harness::program::run;
+use harness::population::wait_until;
+use harness::program::{output, run};
 use harness::replicas::ReplicasOptions;
 use harness::silence::SilentWay;
 use harness::{ControlPlane, Namespace, Replicas};
@@ -45,6 +46,21 @@ fn is_taken(namespace: &Namespace<'_>, tag: &str, taken: bool) {
         );
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// Deletes the Secret of the authority and waits until somebody has made it again.
+fn is_robbed_and_recovers(namespace: &Namespace<'_>, secret: &str) {
+    let secret = |verb| {
+        let mut kubectl = namespace.kubectl();
+        kubectl.args([verb, "secret", secret, "--namespace", HOME]);
+        kubectl
+    };
+    run(&mut secret("delete"));
+    wait_until(
+        PATIENCE,
+        || output(&mut secret("get")).status.success(),
+        || "the Secret does not come back".to_owned(),
+    );
 }
 
 #[test]
@@ -131,20 +147,7 @@ fn a_watch_that_dies_without_a_word_is_noticed() {
     set_policy(&namespace, "web", ">=1.0.0");
     // Certificates are asked for on connections of their own, which are given up sooner.
     let before = authority(plane, &replicas);
-    let secret = replicas.secret();
-    run(namespace
-        .kubectl()
-        .args(["delete", "secret", &secret, "--namespace", HOME]));
-    let begun = Instant::now();
-    loop {
-        let mut kubectl = namespace.kubectl();
-        let get = kubectl.args(["get", "secret", &secret, "--namespace", HOME]);
-        if harness::program::output(get).status.success() {
-            break;
-        }
-        assert!(begun.elapsed() < PATIENCE, "the Secret does not come back");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    is_robbed_and_recovers(&namespace, &replicas.secret());
     assert_eq!(authority(plane, &replicas), before);
     is_taken(&namespace, "2.0.0", true);
 }
@@ -160,20 +163,7 @@ fn certificates_that_somebody_takes_away_come_back_in_seconds() {
     load.wait_for(50);
 
     // The Secret is not asked for when somebody calls.
-    let secret = replicas.secret();
-    run(namespace
-        .kubectl()
-        .args(["delete", "secret", &secret, "--namespace", HOME]));
-    let begun = Instant::now();
-    loop {
-        let mut kubectl = namespace.kubectl();
-        let get = kubectl.args(["get", "secret", &secret, "--namespace", HOME]);
-        if harness::program::output(get).status.success() {
-            break;
-        }
-        assert!(begun.elapsed() < PATIENCE, "the Secret does not come back");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    is_robbed_and_recovers(&namespace, &replicas.secret());
     assert_eq!(authority(plane, &replicas), before);
     let tally_of_loss = tally(&load.stop());
     tally_of_loss.is_perfect();

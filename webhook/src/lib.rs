@@ -8,7 +8,6 @@
 mod api_server;
 pub mod body;
 pub mod certificates;
-pub mod chain;
 pub mod checks;
 pub mod metrics;
 pub mod patch;
@@ -21,3 +20,5 @@ pub mod server;
 pub mod tls;
 pub mod trace;
 pub mod wire;
+
+pub use engine::chain;

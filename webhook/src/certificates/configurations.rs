@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::admissionregistration::v1::{
-    MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
+    MutatingWebhookConfiguration, ValidatingWebhookConfiguration, WebhookClientConfig,
 };
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource};
@@ -64,13 +64,16 @@ pub async fn inject(
     bundle: &str,
 ) -> Result<Injected, InjectError> {
     let name = &configuration.name;
+    let entry = |name: &str, client: &WebhookClientConfig| {
+        let bundle = client.ca_bundle.clone();
+        (name.to_owned(), bundle.map(|bytes| bytes.0))
+    };
     match configuration.hooks {
         Hooks::Mutating => {
             inject_into::<MutatingWebhookConfiguration>(client, name, bundle, |found| {
                 let hooks = found.webhooks.iter().flatten();
                 hooks
-                    .map(|hook| (hook.name.clone(), hook.client_config.ca_bundle.clone()))
-                    .map(|(name, known)| (name, known.map(|bytes| bytes.0)))
+                    .map(|hook| entry(&hook.name, &hook.client_config))
                     .collect()
             })
             .await
@@ -79,8 +82,7 @@ pub async fn inject(
             inject_into::<ValidatingWebhookConfiguration>(client, name, bundle, |found| {
                 let hooks = found.webhooks.iter().flatten();
                 hooks
-                    .map(|hook| (hook.name.clone(), hook.client_config.ca_bundle.clone()))
-                    .map(|(name, known)| (name, known.map(|bytes| bytes.0)))
+                    .map(|hook| entry(&hook.name, &hook.client_config))
                     .collect()
             })
             .await
